@@ -1,0 +1,275 @@
+//! From a credential to the caller it names, through caches in this process.
+//!
+//! A hit costs one HMAC and a look into a map: no database. What changes in this process is dropped from the caches
+//! after its commit, and a look-up that overlaps with a change does not fill them with what it read before; changes
+//! made by other processes on the same database are seen when an entry has lived for [`CACHE_TIME`].
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::HeaderMap;
+use moka::sync::Cache;
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    bearer::{self, Offered},
+    cookie,
+    jwt::{TokenUse, Tokens},
+    principal::{Credential, Principal},
+};
+use crate::{
+    db::Db,
+    domain::{
+        api_key::{ApiKey, KeyKind},
+        id::SessionId,
+        scope::ScopeSet,
+        secret::{DigestKey, HashedToken, PlainToken},
+        time::{Clock, UnixNanos},
+    },
+    error::{CredentialFault, Error, Result},
+    store,
+};
+
+/// How long an entry is believed.
+const CACHE_TIME: Duration = Duration::from_secs(10);
+/// How many keys and sessions are remembered.
+const CACHE_ENTRIES: u64 = 100_000;
+
+/// The outcome of looking at a request's credential: who calls, or why that cannot be said.
+pub type Caller = Result<Arc<Principal>, CredentialFault>;
+
+#[derive(Clone, Debug)]
+struct KnownKey {
+    principal: Arc<Principal>,
+    expires_at: Option<UnixNanos>,
+    revoked: bool,
+}
+
+#[derive(Clone, Debug)]
+struct KnownSession {
+    principal: Arc<Principal>,
+    access_jti: Arc<str>,
+}
+
+/// Names the caller of a request.
+#[derive(Clone, Debug)]
+pub struct Authenticator(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    clock: Clock,
+    open: Option<Arc<Principal>>,
+    digest_key: DigestKey,
+    admin_secret: Option<[u8; 32]>,
+    tokens: Option<Tokens>,
+    keys: Cache<HashedToken, KnownKey>,
+    sessions: Cache<SessionId, KnownSession>,
+    changes: AtomicU64,
+}
+
+impl Authenticator {
+    /// Returns the authenticator; without a signer of tokens authentication is off.
+    #[must_use]
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        digest_key: DigestKey,
+        tokens: Option<Tokens>,
+        admin_secret: Option<&SecretString>,
+    ) -> Self {
+        fn cache<K: std::hash::Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
+            Cache::builder().max_capacity(CACHE_ENTRIES).time_to_live(CACHE_TIME).build()
+        }
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            open: tokens.is_none().then(|| Arc::new(Principal::open())),
+            admin_secret: admin_secret.map(|s| digest_key.mac(s.expose_secret().as_bytes())),
+            digest_key,
+            tokens,
+            keys: cache(),
+            sessions: cache(),
+            changes: AtomicU64::new(0),
+        }))
+    }
+
+    /// Whether callers must prove who they are.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.0.open.is_none()
+    }
+
+    /// Returns the signer of tokens, if authentication is on.
+    pub fn tokens(&self) -> Result<&Tokens> {
+        self.0.tokens.as_ref().ok_or_else(|| {
+            Error::forbidden(
+                "This action requires authentication to be enabled. Set the PHOENIX_ENABLE_AUTH environment variable to true.",
+            )
+        })
+    }
+
+    /// Returns the digest under which a key is stored.
+    #[must_use]
+    pub fn digest(&self, token: &PlainToken) -> HashedToken {
+        token.digest(&self.0.digest_key)
+    }
+
+    /// Names the caller by the headers of a request. The outer error is a failure to find out.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller> {
+        if let Some(open) = &self.0.open {
+            return Ok(Ok(Arc::clone(open)));
+        }
+        match bearer::offered(headers) {
+            Offered::Unusable => Ok(Err(CredentialFault::Invalid)),
+            Offered::One(token) => self.resolve(token).await,
+            Offered::Two(one, other) => match (self.resolve(one).await?, self.resolve(other).await?) {
+                (Ok(one), Ok(other)) if one.is_same(&other) => Ok(Ok(one)),
+                (Err(fault), _) => Ok(Err(fault)),
+                _ => Ok(Err(CredentialFault::Conflicting)),
+            },
+            Offered::Nothing => match cookie::find(headers, cookie::ACCESS) {
+                Some(token) => self.resolve_session(token).await,
+                None => Ok(Err(CredentialFault::Missing)),
+            },
+        }
+    }
+
+    async fn resolve(&self, token: &str) -> Result<Caller> {
+        if PlainToken::has_prefix(token) {
+            return match PlainToken::parse(token) {
+                Some(token) => self.resolve_key(&token).await,
+                None => Ok(Err(CredentialFault::Invalid)),
+            };
+        }
+        // Compared as digests under a key of ours: neither length nor content shows in the time it takes.
+        if let Some(admin_secret) = &self.0.admin_secret
+            && bool::from(self.0.digest_key.mac(token.as_bytes()).ct_eq(admin_secret))
+        {
+            return Ok(Ok(Arc::new(Principal::admin_secret())));
+        }
+        self.resolve_session(token).await
+    }
+
+    async fn resolve_key(&self, token: &PlainToken) -> Result<Caller> {
+        let digest = self.digest(token);
+        let known = match self.0.keys.get(&digest) {
+            Some(known) => known,
+            None => match self.load_key(&digest).await? {
+                Some(known) => known,
+                None => return Ok(Err(CredentialFault::Invalid)),
+            },
+        };
+        if known.revoked {
+            return Ok(Err(CredentialFault::Revoked));
+        }
+        if known.expires_at.is_some_and(|at| at <= self.0.clock.now()) {
+            return Ok(Err(CredentialFault::Expired));
+        }
+        Ok(Ok(known.principal))
+    }
+
+    async fn load_key(&self, digest: &HashedToken) -> Result<Option<KnownKey>> {
+        let before = self.0.changes.load(Ordering::Acquire);
+        let mut reader = self.0.db.read().await?;
+        let Some(key) = store::api_keys::find_by_digest(reader.conn(), digest).await? else { return Ok(None) };
+        let role = match key.kind {
+            KeyKind::System => key.role,
+            KeyKind::User => match store::api_keys::role_of_owner(reader.conn(), key.user_id).await? {
+                Some(role) => role,
+                None => return Ok(None),
+            },
+        };
+        let known = KnownKey {
+            expires_at: key.expires_at,
+            revoked: key.revoked_at.is_some(),
+            principal: Arc::new(principal_of(&key, role)),
+        };
+        self.remember(&self.0.keys, *digest, &known, before);
+        Ok(Some(known))
+    }
+
+    async fn resolve_session(&self, token: &str) -> Result<Caller> {
+        let Some(tokens) = &self.0.tokens else { return Ok(Err(CredentialFault::Invalid)) };
+        let claims = match tokens.verify(token, TokenUse::Access, self.0.clock.now()) {
+            Ok(claims) => claims,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let known = match self.0.sessions.get(&claims.session()) {
+            Some(known) => known,
+            None => match self.load_session(claims.session()).await? {
+                Some(known) => known,
+                None => return Ok(Err(CredentialFault::Invalid)),
+            },
+        };
+        if !bool::from(known.access_jti.as_bytes().ct_eq(claims.jti.as_bytes())) {
+            return Ok(Err(CredentialFault::Invalid));
+        }
+        Ok(Ok(known.principal))
+    }
+
+    async fn load_session(&self, id: SessionId) -> Result<Option<KnownSession>> {
+        let before = self.0.changes.load(Ordering::Acquire);
+        let mut reader = self.0.db.read().await?;
+        let Some(session) = store::sessions::find(reader.conn(), id).await? else { return Ok(None) };
+        let Some(user) = store::users::find(reader.conn(), session.user_id).await? else { return Ok(None) };
+        let known = KnownSession {
+            access_jti: session.access_jti.into(),
+            principal: Arc::new(Principal {
+                credential: Credential::Session(id),
+                user_id: user.id,
+                role: user.role,
+                scopes: user.role.scopes(),
+                projects: crate::domain::project::Projects::All,
+                must_reset_password: user.password_needs_reset,
+            }),
+        };
+        self.remember(&self.0.sessions, id, &known, before);
+        Ok(Some(known))
+    }
+
+    /// Fills a cache unless something changed since `before`; looks twice, so that no change slips in between.
+    fn remember<K, V>(&self, cache: &Cache<K, V>, key: K, value: &V, before: u64)
+    where
+        K: std::hash::Hash + Eq + Send + Sync + Copy + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        if self.0.changes.load(Ordering::Acquire) == before {
+            cache.insert(key, value.clone());
+            if self.0.changes.load(Ordering::Acquire) != before {
+                cache.invalidate(&key);
+            }
+        }
+    }
+
+    /// Forgets a key; to be called after the commit of its change.
+    pub fn key_changed(&self, digest: &HashedToken) {
+        self.0.changes.fetch_add(1, Ordering::AcqRel);
+        self.0.keys.invalidate(digest);
+    }
+
+    /// Forgets sessions; to be called after the commit of their change.
+    pub fn sessions_changed(&self, ids: &[SessionId]) {
+        self.0.changes.fetch_add(1, Ordering::AcqRel);
+        for id in ids {
+            self.0.sessions.invalidate(id);
+        }
+    }
+}
+
+fn principal_of(key: &ApiKey, role: crate::domain::scope::Role) -> Principal {
+    Principal {
+        credential: Credential::ApiKey(key.id, key.kind),
+        user_id: key.user_id,
+        role,
+        scopes: key.scopes.unwrap_or(ScopeSet::ALL).meet(role.scopes()),
+        projects: key.projects.clone(),
+        must_reset_password: false,
+    }
+}

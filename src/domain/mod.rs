@@ -1,0 +1,17 @@
+//! Plain data and pure functions: who exists, what is observed, what may be asked.
+//!
+//! No async, no I/O, no wire shapes. Everything else imports from here; this room imports nothing of the crate.
+
+pub mod api_key;
+pub mod attributes;
+pub mod id;
+pub mod page;
+pub mod project;
+pub mod scope;
+pub mod secret;
+pub mod session;
+pub mod span;
+pub mod span_filter;
+pub mod time;
+pub mod trace;
+pub mod user;

@@ -1,0 +1,342 @@
+//! Spans: as they come in ([`NewSpan`]), as they are stored and read back ([`Span`]).
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    io::Read as _,
+    sync::Arc,
+};
+
+use opentelemetry_proto::tonic::{
+    common::v1::InstrumentationScope,
+    resource::v1::Resource,
+    trace::v1::{ResourceSpans, ScopeSpans, Span as OtlpSpan},
+};
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    id::{ProjectId, SpanId, SpanRowId, TraceId},
+    time::UnixNanos,
+};
+
+/// OpenInference span kind of a span that names none.
+pub const UNKNOWN_KIND: &str = "UNKNOWN";
+
+/// Attribute keys (OpenInference semantic conventions) that are promoted to columns.
+pub mod keys {
+    /// Span kind: `LLM`, `CHAIN`, `TOOL`, …
+    pub const SPAN_KIND: &str = "openinference.span.kind";
+    /// Conversation that the trace belongs to.
+    pub const SESSION_ID: &str = "session.id";
+    /// Model that answered.
+    pub const MODEL_NAME: &str = "llm.model_name";
+    /// Tokens of the prompt.
+    pub const PROMPT_TOKENS: &str = "llm.token_count.prompt";
+    /// Tokens of the completion.
+    pub const COMPLETION_TOKENS: &str = "llm.token_count.completion";
+    /// Input of the step.
+    pub const INPUT_VALUE: &str = "input.value";
+    /// Media type of the input.
+    pub const INPUT_MIME_TYPE: &str = "input.mime_type";
+    /// Output of the step.
+    pub const OUTPUT_VALUE: &str = "output.value";
+    /// Media type of the output.
+    pub const OUTPUT_MIME_TYPE: &str = "output.mime_type";
+    /// Resource attribute that names the project.
+    pub const PROJECT_NAME: &str = "openinference.project.name";
+}
+
+/// Status of a span (OTLP `Status.StatusCode`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatusCode {
+    /// Nothing was said.
+    Unset,
+    /// Success, said explicitly.
+    Ok,
+    /// Failure.
+    Error,
+}
+
+impl StatusCode {
+    /// Returns the status for an OTLP number; numbers to come are taken as unset.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        match number {
+            1 => Self::Ok,
+            2 => Self::Error,
+            _ => Self::Unset,
+        }
+    }
+
+    /// Returns the OTLP number, which is also what is stored.
+    #[must_use]
+    pub const fn number(self) -> i16 {
+        self as i16
+    }
+
+    /// Returns the wire form of REST and GraphQL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unset => "UNSET",
+            Self::Ok => "OK",
+            Self::Error => "ERROR",
+        }
+    }
+
+    /// Reads the wire form, in either case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Unset, Self::Ok, Self::Error].into_iter().find(|s| s.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
+/// What a span holds beside its columns and its attributes: events, links, trace state, flags, dropped counts, and the
+/// attributes that JSON only approximates. An OTLP span with all other fields left empty; stored as protobuf.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remainder(pub OtlpSpan);
+
+/// From this size on a blob is compressed.
+const COMPRESS_FROM: usize = 512;
+/// No stored blob decompresses to more than this; the request limits keep it far below.
+const MAX_BLOB: u64 = 1 << 30;
+const RAW: u8 = 0;
+const ZSTD: u8 = 1;
+
+/// Packs bytes for storage: one byte that names the form, then the bytes as they are or compressed.
+fn pack(plain: &[u8]) -> Vec<u8> {
+    if plain.len() >= COMPRESS_FROM
+        && let Ok(small) = zstd::bulk::compress(plain, 1)
+        && small.len() < plain.len()
+    {
+        return [&[ZSTD], small.as_slice()].concat();
+    }
+    [&[RAW], plain].concat()
+}
+
+fn unpack(stored: &[u8]) -> Option<Vec<u8>> {
+    match stored.split_first()? {
+        (&RAW, plain) => Some(plain.to_vec()),
+        (&ZSTD, small) => {
+            let mut plain = Vec::new();
+            zstd::stream::read::Decoder::new(small).ok()?.take(MAX_BLOB).read_to_end(&mut plain).ok()?;
+            Some(plain)
+        }
+        _ => None,
+    }
+}
+
+impl Remainder {
+    /// Returns the stored form; `None` when there is nothing to store.
+    #[must_use]
+    pub fn encode(&self) -> Option<Vec<u8>> {
+        (self.0 != OtlpSpan::default()).then(|| pack(&self.0.encode_to_vec()))
+    }
+
+    /// Reads the stored form. Bytes that this version cannot read give an empty remainder.
+    #[must_use]
+    pub fn decode(stored: Option<&[u8]>) -> Self {
+        let plain = stored.and_then(unpack);
+        Self(plain.and_then(|p| OtlpSpan::decode(p.as_slice()).ok()).unwrap_or_default())
+    }
+}
+
+/// Where a span comes from: its resource and instrumentation scope, shared by many spans and stored once per project,
+/// under an id made of the content.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// The entity that produced the span.
+    pub resource: Option<Resource>,
+    /// Schema of the resource.
+    pub resource_schema_url: String,
+    /// The library that produced the span.
+    pub instrumentation_scope: Option<InstrumentationScope>,
+    /// Schema of the spans.
+    pub scope_schema_url: String,
+}
+
+impl Origin {
+    /// Returns the stored form.
+    #[must_use]
+    pub fn encode(&self) -> EncodedOrigin {
+        let plain = ResourceSpans {
+            resource: self.resource.clone(),
+            schema_url: self.resource_schema_url.clone(),
+            scope_spans: vec![ScopeSpans {
+                scope: self.instrumentation_scope.clone(),
+                spans: Vec::new(),
+                schema_url: self.scope_schema_url.clone(),
+            }],
+        }
+        .encode_to_vec();
+        let digest: [u8; 32] = Sha256::digest(&plain).into();
+        let mut id = [0; 8];
+        id.copy_from_slice(&digest[..8]);
+        EncodedOrigin { id: i64::from_be_bytes(id), content: pack(&plain) }
+    }
+
+    /// Reads the stored form.
+    #[must_use]
+    pub fn decode(stored: &[u8]) -> Self {
+        let Some(read) = unpack(stored).and_then(|p| ResourceSpans::decode(p.as_slice()).ok()) else {
+            return Self::default();
+        };
+        let scope = read.scope_spans.into_iter().next().unwrap_or_default();
+        Self {
+            resource: read.resource,
+            resource_schema_url: read.schema_url,
+            instrumentation_scope: scope.scope,
+            scope_schema_url: scope.schema_url,
+        }
+    }
+}
+
+/// An [`Origin`] as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedOrigin {
+    /// The first 64 bits of the SHA-256 of the content; unique within a project.
+    pub id: i64,
+    /// Packed protobuf.
+    pub content: Vec<u8>,
+}
+
+/// Token counts of one span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenCounts {
+    /// Tokens of the prompt.
+    pub prompt: Option<i64>,
+    /// Tokens of the completion.
+    pub completion: Option<i64>,
+}
+
+/// A span that is about to be stored; everything that costs time is already encoded.
+#[derive(Clone, Debug)]
+pub struct NewSpan {
+    /// Trace.
+    pub trace_id: TraceId,
+    /// Id within the trace.
+    pub span_id: SpanId,
+    /// Parent, which may arrive later or never.
+    pub parent_span_id: Option<SpanId>,
+    /// Name.
+    pub name: String,
+    /// OTLP span kind (0 unspecified to 5 consumer).
+    pub otel_kind: i16,
+    /// OpenInference kind.
+    pub span_kind: String,
+    /// Start.
+    pub start: UnixNanos,
+    /// End.
+    pub end: UnixNanos,
+    /// Status.
+    pub status_code: StatusCode,
+    /// Text beside the status.
+    pub status_message: String,
+    /// Flat JSON object.
+    pub attributes: String,
+    /// See [`Remainder`].
+    pub remainder: Option<Vec<u8>>,
+    /// Conversation.
+    pub session_id: Option<String>,
+    /// Model.
+    pub model_name: Option<String>,
+    /// Tokens.
+    pub tokens: TokenCounts,
+    /// Resource and instrumentation scope.
+    pub origin: Arc<EncodedOrigin>,
+}
+
+impl NewSpan {
+    /// Returns roughly how much memory the span holds, in bytes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        size_of::<Self>()
+            + self.name.len()
+            + self.status_message.len()
+            + self.attributes.len()
+            + self.remainder.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Returns the identity of the span within its project: what makes a second arrival the same span.
+    #[must_use]
+    pub fn identity(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.start, self.trace_id, self.span_id).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// A stored span.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// Row id.
+    pub id: SpanRowId,
+    /// Project.
+    pub project_id: ProjectId,
+    /// Trace.
+    pub trace_id: TraceId,
+    /// Id within the trace.
+    pub span_id: SpanId,
+    /// Parent.
+    pub parent_span_id: Option<SpanId>,
+    /// Name.
+    pub name: String,
+    /// OTLP span kind.
+    pub otel_kind: i16,
+    /// OpenInference kind.
+    pub span_kind: String,
+    /// Start.
+    pub start: UnixNanos,
+    /// End.
+    pub end: UnixNanos,
+    /// Status.
+    pub status_code: StatusCode,
+    /// Text beside the status.
+    pub status_message: String,
+    /// Flat JSON object.
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+    /// Everything else.
+    pub remainder: Remainder,
+    /// Tokens.
+    pub tokens: TokenCounts,
+    /// Id of the [`Origin`].
+    pub origin_id: i64,
+}
+
+impl Span {
+    /// Returns the text of an attribute, if it is one.
+    #[must_use]
+    pub fn text_attribute(&self, key: &str) -> Option<&str> {
+        self.attributes.get(key).and_then(serde_json::Value::as_str)
+    }
+
+    /// Returns how long the span took, in milliseconds.
+    #[must_use]
+    pub fn latency_ms(&self) -> f64 {
+        self.end.millis_since(self.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remainder_survives_both_forms() {
+        assert_eq!(Remainder::default().encode(), None);
+        for size in [1, 10_000] {
+            let sent = Remainder(OtlpSpan { trace_state: "a=b".repeat(size), flags: 1, ..OtlpSpan::default() });
+            let stored = sent.encode().unwrap();
+            assert_eq!(Remainder::decode(Some(&stored)), sent);
+        }
+        assert_eq!(Remainder::decode(Some(&[9, 9, 9])), Remainder::default());
+    }
+
+    #[test]
+    fn an_origin_has_the_id_of_its_content() {
+        let one = Origin { resource_schema_url: "https://example.com/1".to_owned(), ..Origin::default() };
+        assert_eq!(one.encode(), one.clone().encode());
+        assert_ne!(one.encode().id, Origin::default().encode().id);
+        assert_eq!(Origin::decode(&one.encode().content), one);
+    }
+}

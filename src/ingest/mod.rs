@@ -1,0 +1,89 @@
+//! From decoded spans to committed rows.
+//!
+//! Requests wait in one bounded queue; one task takes what has gathered and commits it as one transaction, so that the
+//! more requests there are, the fewer commits each costs. A request is answered after the commit that holds it. When
+//! the queue is full, a request is refused and nothing of it is kept.
+
+mod budget;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use budget::Reservation;
+
+use crate::{
+    db::Db,
+    domain::{span::NewSpan, time::Clock},
+    error::{Error, Result},
+};
+
+/// How long a sender is asked to wait when the queue is full.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Bounds of the queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Spans that may wait.
+    pub spans: usize,
+    /// Bytes that requests may hold, from the first byte of a body to the commit.
+    pub bytes: usize,
+}
+
+/// The spans of a request that go to one project.
+#[derive(Debug)]
+pub struct Batch {
+    /// Name of the project; made on first use.
+    pub project: String,
+    /// The spans.
+    pub spans: Vec<NewSpan>,
+}
+
+struct Job {
+    batches: Vec<Batch>,
+    spans: usize,
+    /// Held until the job is done.
+    _reservation: Reservation,
+    reply: oneshot::Sender<Result<()>>,
+}
+
+/// The way to the writer; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct IngestHandle {
+    jobs: mpsc::UnboundedSender<Job>,
+    budget: Arc<budget::Budget>,
+}
+
+impl IngestHandle {
+    /// Starts the writer. It ends, everything committed, when the last handle is gone.
+    pub async fn start(db: Db, clock: Clock, limits: Limits) -> Result<(Self, tokio::task::JoinHandle<()>)> {
+        // The channel itself is unbounded; the budget bounds what is in it.
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let writer = writer::Writer::new(db, clock);
+        #[expect(clippy::disallowed_methods, reason = "the writer outlives every tracked task; its handle is awaited at stop")]
+        let task = tokio::spawn(writer.run(queue));
+        Ok((Self { jobs, budget: Arc::new(budget::Budget::new(limits)) }, task))
+    }
+
+    /// Reserves memory for a request before its body is read.
+    #[must_use]
+    pub fn reserve(&self) -> Reservation {
+        Reservation::new(Arc::clone(&self.budget))
+    }
+
+    /// Stores spans; returns when they are committed.
+    pub async fn submit(&self, batches: Vec<Batch>, mut reservation: Reservation) -> Result<()> {
+        let spans = batches.iter().map(|b| b.spans.len()).sum();
+        if spans == 0 {
+            return Ok(());
+        }
+        let bytes = batches.iter().flat_map(|b| &b.spans).map(NewSpan::weight).sum();
+        reservation.become_spans(spans, bytes)?;
+        let (reply, done) = oneshot::channel();
+        let job = Job { batches, spans, _reservation: reservation, reply };
+        let gone = || Error::Unavailable { detail: "The server is stopping", retry_after: RETRY_AFTER };
+        self.jobs.send(job).map_err(|_| gone())?;
+        done.await.map_err(|_| gone())?
+    }
+}

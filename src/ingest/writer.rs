@@ -1,0 +1,164 @@
+//! The one task that writes spans.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    ops::Range,
+    time::Instant,
+};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::{Batch, Job, RETRY_AFTER};
+use crate::{
+    db::Db,
+    domain::{
+        id::ProjectId,
+        span::{EncodedOrigin, NewSpan},
+        time::Clock,
+    },
+    error::{Error, Result},
+    store::{self, span_batch::Row},
+};
+
+/// A transaction takes no further request once it holds this many spans, or this many bytes: larger ones gain nothing.
+const MAX_SPANS: usize = 2_000;
+const MAX_BYTES: usize = 8 << 20;
+/// Row ids are taken in blocks of this many.
+const ID_BLOCK: i64 = 20_000;
+/// Origins that are remembered as stored.
+const KNOWN_ORIGINS: usize = 10_000;
+
+pub(super) struct Writer {
+    db: Db,
+    clock: Clock,
+    shard: i16,
+    ids: Range<i64>,
+    known_origins: HashSet<(ProjectId, i64)>,
+}
+
+impl Writer {
+    pub(super) fn new(db: Db, clock: Clock) -> Self {
+        // On Postgres several processes write; each adds to statistics rows of its own.
+        let shard = match db {
+            Db::Sqlite { .. } => 0,
+            Db::Postgres(_) => i16::from(crate::domain::secret::random_bytes::<1>()[0]),
+        };
+        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new() }
+    }
+
+    pub(super) async fn run(mut self, mut queue: UnboundedReceiver<Job>) {
+        while let Some(first) = queue.recv().await {
+            let mut jobs = vec![first];
+            let mut spans = jobs[0].spans;
+            let mut bytes = weight(&jobs[0]);
+            while spans < MAX_SPANS && bytes < MAX_BYTES {
+                let Ok(job) = queue.try_recv() else { break };
+                spans += job.spans;
+                bytes += weight(&job);
+                jobs.push(job);
+            }
+            self.commit(jobs, spans).await;
+        }
+        tracing::debug!("every queued span is committed");
+    }
+
+    async fn commit(&mut self, jobs: Vec<Job>, spans: usize) {
+        let started = Instant::now();
+        let outcome = self.write(jobs.iter().flat_map(|job| &job.batches)).await;
+        match outcome {
+            Ok(new) => {
+                tracing::debug!(
+                    spans,
+                    new,
+                    requests = jobs.len(),
+                    elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    "committed"
+                );
+                for job in jobs {
+                    // A sender that is gone has lost its answer, not its spans.
+                    let _ = job.reply.send(Ok(()));
+                }
+            }
+            Err(error) if jobs.len() > 1 && matches!(error, Error::Internal(_)) => {
+                // Something in one of them cannot be stored: the others must not suffer for it.
+                tracing::warn!(error = %cause(&error), "batch failed; its requests are tried one by one");
+                for job in jobs {
+                    let outcome = self.write(job.batches.iter()).await;
+                    let _ = job.reply.send(outcome.map(|_| ()));
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = %cause(&error), spans, "batch not stored");
+                let unavailable = matches!(error, Error::Unavailable { .. });
+                for job in jobs {
+                    let _ = job.reply.send(Err(if unavailable {
+                        Error::Unavailable { detail: "The database is unreachable", retry_after: RETRY_AFTER }
+                    } else {
+                        Error::internal(cause(&error))
+                    }));
+                }
+            }
+        }
+    }
+
+    async fn write<'b>(&mut self, batches: impl Iterator<Item = &'b Batch> + Clone) -> Result<usize> {
+        let total: usize = batches.clone().map(|b| b.spans.len()).sum();
+        self.take_ids(total).await?;
+        let mut tx = self.db.begin().await?;
+        let names: BTreeSet<&str> = batches.clone().map(|b| b.project.as_str()).collect();
+        let projects = store::projects::find_or_add_all(tx.conn(), &names, self.clock.now()).await?;
+        let mut rows: Vec<Row<'b>> = Vec::with_capacity(total);
+        let mut origins: BTreeMap<(ProjectId, i64), &EncodedOrigin> = BTreeMap::new();
+        for batch in batches {
+            let project_id = *projects
+                .get(&batch.project)
+                .ok_or_else(|| Error::internal(format!("project {} is neither there nor made", batch.project)))?;
+            for span in &batch.spans {
+                let key = (project_id, span.origin.id);
+                if !self.known_origins.contains(&key) {
+                    origins.insert(key, &span.origin);
+                }
+                let id = self.ids.next().ok_or_else(|| Error::internal("row ids ran out within a batch"))?;
+                rows.push(Row { id, project_id, span });
+            }
+        }
+        if !origins.is_empty() {
+            store::span_batch::insert_origins(tx.conn(), &origins).await?;
+        }
+        let new = store::span_batch::insert(tx.conn(), rows, self.shard).await?;
+        tx.commit().await?;
+        if self.known_origins.len() + origins.len() > KNOWN_ORIGINS {
+            self.known_origins.clear();
+        }
+        self.known_origins.extend(origins.into_keys());
+        Ok(new)
+    }
+
+    /// Makes sure that one contiguous range of row ids is at hand for a batch.
+    async fn take_ids(&mut self, count: usize) -> Result<()> {
+        let count = i64::try_from(count).map_err(Error::internal)?;
+        if self.ids.end - self.ids.start < count {
+            let mut tx = self.db.begin().await?;
+            let block = store::deployment::take_span_ids(tx.conn(), count.max(ID_BLOCK)).await?;
+            tx.commit().await?;
+            self.ids = block;
+        }
+        Ok(())
+    }
+}
+
+fn weight(job: &Job) -> usize {
+    job.batches.iter().flat_map(|b| &b.spans).map(NewSpan::weight).sum()
+}
+
+/// Returns the text of an error and its causes, for the log.
+fn cause(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,149 @@
+//! The first start: the system user, the administrator, the administrators of `PHOENIX_ADMINS`, the default project.
+//!
+//! Works on a database directly: there is no caller yet who could be asked for a proof.
+
+use secrecy::SecretString;
+
+use crate::{
+    auth::password::Passwords,
+    db::Db,
+    domain::{
+        project::DEFAULT_PROJECT,
+        scope::Role,
+        secret::{random_bytes, random_id},
+        time::UnixNanos,
+        user::{ADMIN_EMAIL, NewUser, SYSTEM_EMAIL, normalize_email},
+    },
+    error::{Error, Result},
+    store::{self, deployment::Deployment},
+};
+
+/// Who shall be there after the first start.
+#[derive(Clone, Debug, Default)]
+pub struct Seed {
+    /// Password of `admin@localhost`; `admin` if there is none.
+    pub admin_password: Option<SecretString>,
+    /// Further administrators, as name and e-mail address.
+    pub admins: Vec<(String, String)>,
+}
+
+/// Makes what is missing and returns the deployment. Safe to run in several processes at once, and at every start.
+pub async fn run(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) -> Result<Deployment> {
+    let admin_is_missing = {
+        let mut reader = db.read().await?;
+        store::users::find_by_email(reader.conn(), ADMIN_EMAIL).await?.is_none()
+    };
+    // Hashed before the transaction: on SQLite nobody else writes meanwhile.
+    let admin_hash = if admin_is_missing {
+        let password = seed.admin_password.clone().unwrap_or_else(|| SecretString::from("admin"));
+        Some(passwords.hash(password).await?)
+    } else {
+        None
+    };
+    let mut tx = db.begin().await?;
+    let uuid = uuid::Uuid::new_v4().to_string();
+    let deployment = store::deployment::find_or_add(tx.conn(), &uuid, &random_bytes(), now).await?;
+    let system = NewUser {
+        role: Role::System,
+        username: "system".to_owned(),
+        email: SYSTEM_EMAIL.to_owned(),
+        password_hash: None,
+        password_needs_reset: false,
+    };
+    // On Postgres a conflict still spends a row id, hence the look before: user 2 is the administrator.
+    if store::users::find_by_email(tx.conn(), SYSTEM_EMAIL).await?.is_none() {
+        store::users::add_if_absent(tx.conn(), &system, now).await?;
+    }
+    if let Some(password_hash) = admin_hash
+        && store::users::find_by_email(tx.conn(), ADMIN_EMAIL).await?.is_none()
+    {
+        let admin = NewUser {
+            role: Role::Admin,
+            username: "admin".to_owned(),
+            email: ADMIN_EMAIL.to_owned(),
+            password_hash: Some(password_hash),
+            password_needs_reset: true,
+        };
+        store::users::add_if_absent(tx.conn(), &admin, now).await?;
+    }
+    for (username, email) in &seed.admins {
+        let email = normalize_email(email);
+        if store::users::find_by_email(tx.conn(), &email).await?.is_some() {
+            continue;
+        }
+        let admin = NewUser {
+            role: Role::Admin,
+            username: username.clone(),
+            email,
+            // Set by an administrator or by a reset mail; until then no password is right.
+            password_hash: None,
+            password_needs_reset: true,
+        };
+        if store::users::add_if_absent(tx.conn(), &admin, now).await?.is_none() {
+            tracing::warn!(user.name = %username, "PHOENIX_ADMINS: the name is taken by another user");
+        }
+    }
+    if store::projects::find(tx.conn(), &crate::domain::project::Projects::All, &crate::domain::project::ProjectRef::Name(DEFAULT_PROJECT.to_owned())).await?.is_none() {
+        match store::projects::add(tx.conn(), DEFAULT_PROJECT, Some("Default project"), now).await {
+            Ok(_) | Err(Error::Conflict(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    tx.commit().await?;
+    Ok(deployment)
+}
+
+/// Sets a user's password and ends their sessions; for the command line. Returns the new password when none is given.
+pub async fn reset_password(
+    db: &Db,
+    passwords: &Passwords,
+    email: &str,
+    password: Option<SecretString>,
+    now: UnixNanos,
+) -> Result<Option<SecretString>> {
+    let email = normalize_email(email);
+    let user = {
+        let mut reader = db.read().await?;
+        store::users::find_by_email(reader.conn(), &email).await?
+    };
+    let user = user.ok_or_else(|| Error::NotFound(format!("There is no user with the e-mail address {email}").into()))?;
+    if user.role == Role::System {
+        return Err(Error::forbidden("The system user has no password"));
+    }
+    let made = password.is_none().then(|| SecretString::from(random_id()));
+    let new = password.or_else(|| made.clone()).unwrap_or_default();
+    let hash = passwords.hash(new).await?;
+    let mut tx = db.begin().await?;
+    store::users::update_password(tx.conn(), user.id, &hash, true, now).await?;
+    store::sessions::delete_of_user(tx.conn(), user.id).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+/// Adds an administrator, member or viewer; for the command line. Returns their first password when none is given.
+pub async fn add_user(
+    db: &Db,
+    passwords: &Passwords,
+    username: &str,
+    email: &str,
+    role: Role,
+    password: Option<SecretString>,
+    now: UnixNanos,
+) -> Result<Option<SecretString>> {
+    let made = password.is_none().then(|| SecretString::from(random_id()));
+    let hash = passwords.hash(password.or_else(|| made.clone()).unwrap_or_default()).await?;
+    let user = NewUser {
+        role,
+        username: username.to_owned(),
+        email: normalize_email(email),
+        password_hash: Some(hash),
+        password_needs_reset: true,
+    };
+    let mut tx = db.begin().await?;
+    let added = store::users::add_if_absent(tx.conn(), &user, now).await?;
+    tx.commit().await?;
+    match added {
+        Some(_) => Ok(made),
+        None => Err(Error::Conflict("Username or email already exists".into())),
+    }
+}

@@ -1,0 +1,109 @@
+//! `Cx<S>`: the proof that a caller may do `S`, and the only door to the services.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use http::Extensions;
+
+use super::{Inner, Services};
+use crate::{
+    auth::{layer::Identified, principal::Principal},
+    db::{Reader, Tx},
+    domain::{
+        project::Projects,
+        scope::{Access, Role, Scope},
+        time::UnixNanos,
+    },
+    error::{CredentialFault, Error, Refusal, Result},
+};
+
+/// The proof. Its fields are private and [`Services::authorize`] is its one constructor.
+#[derive(Clone, Debug)]
+pub struct Cx<S: Access> {
+    services: Services,
+    caller: Result<Arc<Principal>, CredentialFault>,
+    access: PhantomData<S>,
+}
+
+impl Services {
+    /// Gives the proof, or says why not.
+    pub fn authorize<S: Access>(&self, caller: Result<Arc<Principal>, CredentialFault>) -> Result<Cx<S>> {
+        if S::SIGNED_IN {
+            let principal = caller.as_ref().map_err(|fault| Error::Unauthenticated(*fault))?;
+            check::<S>(principal, self.settings().enforce_password_reset)?;
+        }
+        Ok(Cx { services: self.clone(), caller, access: PhantomData })
+    }
+
+    /// Gives the proof for a request that went through the identifying layer.
+    pub fn authorize_request<S: Access>(&self, extensions: &Extensions) -> Result<Cx<S>> {
+        match extensions.get::<Identified>() {
+            Some(Identified::Caller(caller)) => self.authorize(caller.clone()),
+            Some(Identified::Failed(_)) if !S::SIGNED_IN => self.authorize(Err(CredentialFault::Missing)),
+            Some(Identified::Failed(error)) => Err(match error.as_ref() {
+                Error::Unavailable { detail, retry_after } => {
+                    Error::Unavailable { detail, retry_after: *retry_after }
+                }
+                other => Error::internal(format!("credential not looked up: {other:?}")),
+            }),
+            // Without the layer nobody is known: deny.
+            None => self.authorize(Err(CredentialFault::Missing)),
+        }
+    }
+}
+
+fn check<S: Access>(principal: &Principal, enforce_password_reset: bool) -> Result<()> {
+    if principal.must_reset_password && enforce_password_reset && !S::DURING_PASSWORD_RESET {
+        return Err(Error::Forbidden(Refusal::PasswordReset));
+    }
+    if let Some(scope) = S::SCOPE
+        && !principal.scopes.holds(scope)
+    {
+        // The role is the harder bound: say so when no scope would help.
+        return Err(Error::Forbidden(if principal.role.scopes().holds(scope) {
+            Refusal::Scope(scope)
+        } else if scope == Scope::Admin {
+            Refusal::Role("Only admin or system users can perform this action.")
+        } else {
+            Refusal::Role("Viewers cannot perform this action.")
+        }));
+    }
+    if S::ADMIN_ROLE && principal.role != Role::Admin {
+        return Err(Error::Forbidden(Refusal::Role("Only admin or system users can perform this action.")));
+    }
+    Ok(())
+}
+
+impl<S: Access> Cx<S> {
+    /// Returns the caller. Only a [`Public`](crate::domain::scope::Public) proof can be without.
+    pub fn principal(&self) -> Result<&Arc<Principal>> {
+        self.caller.as_ref().map_err(|fault| Error::Unauthenticated(*fault))
+    }
+
+    /// Returns the projects that the caller may touch; none when there is no caller.
+    #[must_use]
+    pub fn projects(&self) -> Projects {
+        self.caller.as_ref().map_or_else(|_| Projects::Only(Arc::from([])), |p| p.projects.clone())
+    }
+
+    /// Returns the services, for public facts.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.services.0
+    }
+
+    pub(super) fn now(&self) -> UnixNanos {
+        self.inner().clock.now()
+    }
+
+    pub(super) async fn read(&self) -> Result<Reader> {
+        self.inner().db.read().await
+    }
+
+    pub(super) async fn begin(&self) -> Result<Tx> {
+        self.inner().db.begin().await
+    }
+}

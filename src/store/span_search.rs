@@ -1,0 +1,312 @@
+//! Reading spans: by key, by trace, and by any predicate of [`SpanFilter`].
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+use sqlx::{Database, QueryBuilder, types::Json};
+
+use super::{direction, from_cursor, push_in, push_projects};
+use crate::{
+    db::{Conn, on, sql},
+    domain::{
+        id::{ProjectId, SpanId, SpanRowId, TraceId},
+        page::{Cursor, Page, PageRequest},
+        project::Projects,
+        span::{Origin, Remainder, Span, StatusCode, TokenCounts, UNKNOWN_KIND},
+        span_filter::{AttributeValue, ParentFilter, SpanFilter, SpanSort},
+        time::UnixNanos,
+    },
+    error::Result,
+};
+
+const SELECT: &str = "SELECT id, project_id, trace_id, span_id, parent_span_id, name, otel_kind, span_kind, \
+     start_time_unix_nano, end_time_unix_nano, status_code, status_message, prompt_tokens, completion_tokens, \
+     origin_id, remainder, attributes FROM spans";
+
+#[derive(sqlx::FromRow)]
+struct SpanRow {
+    id: SpanRowId,
+    project_id: ProjectId,
+    trace_id: Vec<u8>,
+    span_id: Vec<u8>,
+    parent_span_id: Option<Vec<u8>>,
+    name: String,
+    otel_kind: i16,
+    span_kind: String,
+    start_time_unix_nano: UnixNanos,
+    end_time_unix_nano: UnixNanos,
+    status_code: i16,
+    status_message: String,
+    prompt_tokens: Option<i64>,
+    completion_tokens: Option<i64>,
+    origin_id: i64,
+    remainder: Option<Vec<u8>>,
+    attributes: Json<Map<String, Value>>,
+}
+
+impl From<SpanRow> for Span {
+    fn from(row: SpanRow) -> Self {
+        let mut trace_id = TraceId([0; 16]);
+        let mut span_id = SpanId([0; 8]);
+        // Written from ids of these lengths.
+        if let (Some(t), Some(s)) = (TraceId::from_slice(&row.trace_id), SpanId::from_slice(&row.span_id)) {
+            (trace_id, span_id) = (t, s);
+        }
+        Self {
+            id: row.id,
+            project_id: row.project_id,
+            trace_id,
+            span_id,
+            parent_span_id: row.parent_span_id.as_deref().and_then(SpanId::from_slice),
+            name: row.name,
+            otel_kind: row.otel_kind,
+            span_kind: row.span_kind,
+            start: row.start_time_unix_nano,
+            end: row.end_time_unix_nano,
+            status_code: StatusCode::from_number(row.status_code.into()),
+            status_message: row.status_message,
+            attributes: row.attributes.0,
+            remainder: Remainder::decode(row.remainder.as_deref()),
+            tokens: TokenCounts { prompt: row.prompt_tokens, completion: row.completion_tokens },
+            origin_id: row.origin_id,
+        }
+    }
+}
+
+/// Lists spans that match every predicate.
+pub async fn list(
+    conn: Conn<'_>,
+    access: &Projects,
+    project: Option<ProjectId>,
+    filter: &SpanFilter,
+    sort: SpanSort,
+    page: PageRequest,
+) -> Result<Page<Span>> {
+    let rows: Vec<SpanRow> = match conn {
+        // Only the test on an attribute differs between the engines: each has its own JSON operators.
+        Conn::Sqlite(c) => {
+            let mut query = QueryBuilder::new(SELECT);
+            push_where(&mut query, access, project, filter);
+            for (key, value) in &filter.attributes {
+                push_attribute_sqlite(&mut query, key, value);
+            }
+            push_page(&mut query, sort, page);
+            query.build_query_as().fetch_all(c).await?
+        }
+        Conn::Postgres(c) => {
+            let mut query = QueryBuilder::new(SELECT);
+            push_where(&mut query, access, project, filter);
+            for (key, value) in &filter.attributes {
+                push_attribute_postgres(&mut query, key, value);
+            }
+            push_page(&mut query, sort, page);
+            query.build_query_as().fetch_all(c).await?
+        }
+    };
+    let cursor = |row: &SpanRow| Cursor {
+        key: match sort {
+            SpanSort::Id => row.id.0,
+            SpanSort::StartTime => row.start_time_unix_nano.0,
+        },
+        id: row.id.0,
+    };
+    Ok(page.page(rows, cursor).map(Span::from))
+}
+
+fn push_where<'a, DB: Database>(
+    query: &mut QueryBuilder<DB>,
+    access: &Projects,
+    project: Option<ProjectId>,
+    filter: &'a SpanFilter,
+) where
+    i64: for<'x> sqlx::Encode<'x, DB> + sqlx::Type<DB>,
+    i16: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
+    String: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
+    Vec<u8>: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
+{
+    query.push(" WHERE TRUE");
+    if let Some(project) = project {
+        query.push(" AND project_id = ").push_bind(project.0);
+    }
+    push_projects(query, "project_id", access);
+    if let Some(start) = filter.start {
+        query.push(" AND start_time_unix_nano >= ").push_bind(start.0);
+    }
+    if let Some(end) = filter.end {
+        query.push(" AND start_time_unix_nano < ").push_bind(end.0);
+    }
+    if let Some(ids) = &filter.trace_ids {
+        push_in(query, "trace_id", ids.iter().map(|id| id.0.to_vec()));
+    }
+    if let Some(ids) = &filter.span_ids {
+        push_in(query, "span_id", ids.iter().map(|id| id.0.to_vec()));
+    }
+    match filter.parent {
+        None => {}
+        Some(ParentFilter::Root) => {
+            query.push(" AND parent_span_id IS NULL");
+        }
+        Some(ParentFilter::Is(id)) => {
+            query.push(" AND parent_span_id = ").push_bind(id.0.to_vec());
+        }
+        Some(ParentFilter::Impossible) => {
+            query.push(" AND FALSE");
+        }
+    }
+    if let Some(names) = &filter.names {
+        push_in(query, "name", names.iter().cloned());
+    }
+    if let Some(kinds) = &filter.span_kinds {
+        push_in(query, "UPPER(span_kind)", kinds.iter().cloned());
+    }
+    if let Some(codes) = &filter.status_codes {
+        push_in(query, "status_code", codes.iter().map(|c| c.number()));
+    }
+}
+
+fn push_page<'a, DB: Database>(query: &mut QueryBuilder<DB>, sort: SpanSort, page: PageRequest)
+where
+    i64: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
+{
+    match (sort, page.from) {
+        (_, None) => {}
+        (SpanSort::Id, Some(from)) => {
+            query.push(" AND id").push(from_cursor(page.order)).push_bind(from.id);
+        }
+        (SpanSort::StartTime, Some(from)) => {
+            query.push(" AND (start_time_unix_nano, id)").push(from_cursor(page.order));
+            query.push("(").push_bind(from.key).push(", ").push_bind(from.id).push(")");
+        }
+    }
+    query.push(" ORDER BY ");
+    if sort == SpanSort::StartTime {
+        query.push("start_time_unix_nano").push(direction(page.order)).push(", ");
+    }
+    query.push("id").push(direction(page.order));
+    query.push(" LIMIT ").push_bind(page.fetch());
+}
+
+fn push_attribute_sqlite(query: &mut QueryBuilder<sqlx::Sqlite>, key: &str, value: &AttributeValue) {
+    // The key is a value of json_each, never a part of a path: paths have no form for every key.
+    query.push(" AND EXISTS (SELECT 1 FROM json_each(spans.attributes) AS a WHERE a.key = ").push_bind(key.to_owned());
+    match value {
+        AttributeValue::Text(text) => {
+            query.push(" AND a.type = 'text' AND a.atom = ").push_bind(text.clone());
+        }
+        AttributeValue::Int(int) => {
+            query.push(" AND a.type IN ('integer', 'real') AND a.atom = ").push_bind(*int);
+        }
+        AttributeValue::Double(double) => {
+            query.push(" AND a.type = 'real' AND a.atom = ").push_bind(*double);
+        }
+        AttributeValue::Bool(true) => {
+            query.push(" AND a.type = 'true'");
+        }
+        AttributeValue::Bool(false) => {
+            query.push(" AND a.type = 'false'");
+        }
+    }
+    query.push(")");
+}
+
+fn push_attribute_postgres(query: &mut QueryBuilder<sqlx::Postgres>, key: &str, value: &AttributeValue) {
+    query.push(" AND spans.attributes -> ").push_bind(key.to_owned()).push(" = ");
+    let json = match value {
+        AttributeValue::Text(text) => Value::from(text.replace('\0', "\u{fffd}")),
+        AttributeValue::Int(int) => Value::from(*int),
+        AttributeValue::Double(double) => Value::from(*double),
+        AttributeValue::Bool(truth) => Value::from(*truth),
+    };
+    query.push_bind(Json(json));
+    if matches!(value, AttributeValue::Double(_)) {
+        // A whole double keeps its point in the stored text; the number types compare equal.
+        query.push(" AND (spans.attributes -> ").push_bind(key.to_owned()).push(")::text LIKE '%.%'");
+    }
+}
+
+/// Finds a span by row id.
+pub async fn find(conn: Conn<'_>, access: &Projects, id: SpanRowId) -> Result<Option<Span>> {
+    let row: Option<SpanRow> = on!(conn, |c| {
+        let mut query = QueryBuilder::new(SELECT);
+        query.push(" WHERE id = ").push_bind(id.0);
+        push_projects(&mut query, "project_id", access);
+        query.build_query_as().fetch_optional(c).await
+    })?;
+    Ok(row.map(Span::from))
+}
+
+/// Returns the root span of each of these traces: the first without a parent, or else (its root has not arrived) the
+/// earliest span.
+pub async fn roots(
+    conn: Conn<'_>,
+    access: &Projects,
+    traces: &[(ProjectId, TraceId)],
+) -> Result<HashMap<(ProjectId, TraceId), Span>> {
+    let rows: Vec<SpanRow> = on!(conn, |c| {
+        let mut query = QueryBuilder::new(format!(
+            "{SELECT} WHERE id IN (
+                 SELECT id FROM (
+                     SELECT id, ROW_NUMBER() OVER (
+                         PARTITION BY project_id, trace_id
+                         ORDER BY CASE WHEN parent_span_id IS NULL THEN 0 ELSE 1 END, start_time_unix_nano, id
+                     ) AS place
+                     FROM spans
+                     WHERE TRUE"
+        ));
+        push_in(&mut query, "trace_id", traces.iter().map(|(_, t)| t.0.to_vec()));
+        push_in(&mut query, "project_id", traces.iter().map(|(p, _)| p.0));
+        query.push(") AS ranked WHERE place = 1)");
+        push_projects(&mut query, "project_id", access);
+        query.build_query_as().fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().map(Span::from).map(|s| ((s.project_id, s.trace_id), s)).collect())
+}
+
+/// Counts the children of spans within a project.
+pub async fn child_counts(
+    conn: Conn<'_>,
+    access: &Projects,
+    trace_id: TraceId,
+    project: ProjectId,
+) -> Result<HashMap<SpanId, i64>> {
+    if !access.contains(project) {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(Vec<u8>, i64)> = on!(conn, |c| sqlx::query_as(sql!(
+        "SELECT parent_span_id, COUNT(*)
+         FROM spans
+         WHERE trace_id = $1 AND project_id = $2 AND parent_span_id IS NOT NULL
+         GROUP BY parent_span_id"
+    ))
+    .bind(trace_id.0.as_slice())
+    .bind(project)
+    .fetch_all(c)
+    .await)?;
+    Ok(rows.into_iter().filter_map(|(id, n)| Some((SpanId::from_slice(&id)?, n))).collect())
+}
+
+/// Returns resources and instrumentation scopes by id.
+pub async fn origins(
+    conn: Conn<'_>,
+    access: &Projects,
+    project: ProjectId,
+    ids: &[i64],
+) -> Result<HashMap<i64, Origin>> {
+    let rows: Vec<(i64, Vec<u8>)> = on!(conn, |c| {
+        let mut query = QueryBuilder::new("SELECT id, content FROM span_origins WHERE project_id = ");
+        query.push_bind(project.0);
+        push_projects(&mut query, "project_id", access);
+        push_in(&mut query, "id", ids.iter().copied());
+        query.build_query_as().fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().map(|(id, content)| (id, Origin::decode(&content))).collect())
+}
+
+/// Returns the OpenInference kind in the form that lists of traces show.
+#[must_use]
+pub fn normalized_kind(kind: &str) -> String {
+    const KINDS: [&str; 10] =
+        ["CHAIN", "TOOL", "LLM", "RETRIEVER", "EMBEDDING", "AGENT", "RERANKER", "GUARDRAIL", "EVALUATOR", "PROMPT"];
+    let upper = kind.to_uppercase();
+    if KINDS.contains(&upper.as_str()) { upper } else { UNKNOWN_KIND.to_owned() }
+}
