@@ -147,6 +147,7 @@ CREATE TABLE spans (
     completion_tokens BIGINT,
     origin_id BIGINT NOT NULL,
     remainder BYTEA,
+    flat_attributes BOOLEAN NOT NULL,
     attributes JSONB NOT NULL,
     PRIMARY KEY (project_id, start_time_unix_nano, trace_id, span_id)
 );

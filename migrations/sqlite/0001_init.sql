@@ -147,6 +147,7 @@ CREATE TABLE spans (
     completion_tokens INTEGER,
     origin_id INTEGER NOT NULL,
     remainder BLOB,
+    flat_attributes INTEGER NOT NULL,
     attributes TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX spans_identity ON spans (project_id, start_time_unix_nano, trace_id, span_id);

@@ -21,6 +21,8 @@ pub struct EncodedAttributes {
     pub json: String,
     /// Those attributes that the JSON only approximates.
     pub inexact: Vec<KeyValue>,
+    /// Whether [`flatten`] would leave the JSON as it is, so that readers can pass it on unread.
+    pub flat: bool,
 }
 
 /// Encodes attributes for storage.
@@ -28,10 +30,12 @@ pub struct EncodedAttributes {
 pub fn encode(attributes: Vec<KeyValue>) -> EncodedAttributes {
     let mut map = Map::with_capacity(attributes.len());
     let mut inexact = Vec::new();
+    let mut flat = true;
     for attribute in attributes {
         let mut exact = true;
         let key = text(&attribute.key, &mut exact);
         let value = attribute.value.as_ref().map_or(Value::Null, |v| to_json(v, &mut exact));
+        flat &= is_flat(&key, &value);
         map.insert(key, value);
         if !exact {
             inexact.push(attribute);
@@ -39,7 +43,20 @@ pub fn encode(attributes: Vec<KeyValue>) -> EncodedAttributes {
     }
     // A map of strings to values always has a JSON form.
     let json = serde_json::to_string(&map).unwrap_or_else(|_| "{}".to_owned());
-    EncodedAttributes { json, inexact }
+    EncodedAttributes { json, inexact, flat }
+}
+
+fn is_flat(key: &str, value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Object(_) => false,
+        Value::Array(values) => !values.iter().any(Value::is_object),
+        Value::String(text) => key != "metadata" || !opens_object(text),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+fn opens_object(text: &str) -> bool {
+    text.trim_start().starts_with('{')
 }
 
 /// Puts the stored JSON and the exact values together again.
@@ -141,7 +158,7 @@ pub fn flatten(map: Map<String, Value>) -> Map<String, Value> {
 
 fn open_object(value: Value) -> Value {
     match &value {
-        Value::String(s) if s.trim_start().starts_with('{') => match serde_json::from_str::<Map<_, _>>(s) {
+        Value::String(s) if opens_object(s) => match serde_json::from_str::<Map<_, _>>(s) {
             Ok(map) => Value::Object(map),
             Err(_) => value,
         },
@@ -282,6 +299,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_called_flat_is_left_as_it_is_by_flattening(
+            entries in prop::collection::btree_map("[a-z.]{0,6}|metadata", any_value(), 0..4)
+        ) {
+            let stored = encode(entries.into_iter().map(|(k, v)| pair(k, v)).collect());
+            let map: Map<String, Value> = serde_json::from_str(&stored.json).unwrap();
+            if stored.flat {
+                prop_assert_eq!(flatten(map.clone()), map);
+            }
+        }
+
         #[test]
         fn every_attribute_survives_storage(
             entries in prop::collection::btree_map("[a-z.]{0,6}", any_value(), 0..6)

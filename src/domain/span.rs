@@ -1,17 +1,14 @@
 //! Spans: as they come in ([`NewSpan`]), as they are stored and read back ([`Span`]).
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    io::Read as _,
-    sync::Arc,
-};
+use std::{io::Read as _, sync::Arc};
 
 use opentelemetry_proto::tonic::{
-    common::v1::InstrumentationScope,
+    common::v1::{InstrumentationScope, KeyValue},
     resource::v1::Resource,
     trace::v1::{ResourceSpans, ScopeSpans, Span as OtlpSpan},
 };
 use prost::Message as _;
+use serde_json::{Map, Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -200,6 +197,22 @@ pub struct EncodedOrigin {
     pub content: Vec<u8>,
 }
 
+/// The OpenInference kinds that have a name of their own.
+pub const KINDS: [&str; 10] =
+    ["CHAIN", "TOOL", "LLM", "RETRIEVER", "EMBEDDING", "AGENT", "RERANKER", "GUARDRAIL", "EVALUATOR", "PROMPT"];
+
+/// Returns a kind in the one form that lists of traces show and filters compare: upper case, or `UNKNOWN`.
+#[must_use]
+pub fn normalized_kind(sent: &str) -> &'static str {
+    KINDS.into_iter().find(|k| k.eq_ignore_ascii_case(sent)).unwrap_or(UNKNOWN_KIND)
+}
+
+/// Whether a text names a kind that filters know.
+#[must_use]
+pub fn is_known_kind(text: &str) -> bool {
+    text == UNKNOWN_KIND || KINDS.contains(&text)
+}
+
 /// Token counts of one span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenCounts {
@@ -222,7 +235,7 @@ pub struct NewSpan {
     pub name: String,
     /// OTLP span kind (0 unspecified to 5 consumer).
     pub otel_kind: i16,
-    /// OpenInference kind.
+    /// OpenInference kind as it was sent, taken out of the attributes; empty when none was.
     pub span_kind: String,
     /// Start.
     pub start: UnixNanos,
@@ -232,8 +245,10 @@ pub struct NewSpan {
     pub status_code: StatusCode,
     /// Text beside the status.
     pub status_message: String,
-    /// Flat JSON object.
+    /// JSON object, keys as they were sent.
     pub attributes: String,
+    /// Whether the JSON is in the flat form of REST answers already.
+    pub flat_attributes: bool,
     /// See [`Remainder`].
     pub remainder: Option<Vec<u8>>,
     /// Conversation.
@@ -257,12 +272,10 @@ impl NewSpan {
             + self.remainder.as_ref().map_or(0, Vec::len)
     }
 
-    /// Returns the identity of the span within its project: what makes a second arrival the same span.
+    /// Whether the span is a call of a model: only those count tokens, as an agent's or a chain's repeat them.
     #[must_use]
-    pub fn identity(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.start, self.trace_id, self.span_id).hash(&mut hasher);
-        hasher.finish()
+    pub fn counts_tokens(&self) -> bool {
+        normalized_kind(&self.span_kind) == "LLM"
     }
 }
 
@@ -283,8 +296,8 @@ pub struct Span {
     pub name: String,
     /// OTLP span kind.
     pub otel_kind: i16,
-    /// OpenInference kind.
-    pub span_kind: String,
+    /// OpenInference kind as it was sent; empty when none was.
+    pub sent_kind: String,
     /// Start.
     pub start: UnixNanos,
     /// End.
@@ -293,8 +306,10 @@ pub struct Span {
     pub status_code: StatusCode,
     /// Text beside the status.
     pub status_message: String,
-    /// Flat JSON object.
-    pub attributes: serde_json::Map<String, serde_json::Value>,
+    /// JSON object, keys as they were sent, without the span kind.
+    pub attributes: Box<RawValue>,
+    /// Whether the JSON is in the flat form of REST answers already.
+    pub flat_attributes: bool,
     /// Everything else.
     pub remainder: Remainder,
     /// Tokens.
@@ -304,10 +319,37 @@ pub struct Span {
 }
 
 impl Span {
-    /// Returns the text of an attribute, if it is one.
+    /// Returns the OpenInference kind as REST answers show it.
     #[must_use]
-    pub fn text_attribute(&self, key: &str) -> Option<&str> {
-        self.attributes.get(key).and_then(serde_json::Value::as_str)
+    pub fn span_kind(&self) -> &str {
+        if self.sent_kind.is_empty() { UNKNOWN_KIND } else { &self.sent_kind }
+    }
+
+    /// Returns the attributes as they were sent, the span kind among them.
+    #[must_use]
+    pub fn attribute_map(&self) -> Map<String, Value> {
+        // What the database gives as JSON is JSON; an attribute that is not an object was never written.
+        let mut map: Map<String, Value> = serde_json::from_str(self.attributes.get()).unwrap_or_default();
+        if !self.sent_kind.is_empty() {
+            map.insert(keys::SPAN_KIND.to_owned(), Value::from(self.sent_kind.as_str()));
+        }
+        map
+    }
+
+    /// Returns the attributes in the flat form of REST answers, without the span kind.
+    #[must_use]
+    pub fn flat_attributes(&self) -> Box<RawValue> {
+        if self.flat_attributes {
+            return self.attributes.clone();
+        }
+        let map = serde_json::from_str(self.attributes.get()).unwrap_or_default();
+        serde_json::value::to_raw_value(&super::attributes::flatten(map)).unwrap_or_else(|_| self.attributes.clone())
+    }
+
+    /// Returns every attribute exactly, as OTLP key-value pairs.
+    #[must_use]
+    pub fn otlp_attributes(&self) -> Vec<KeyValue> {
+        super::attributes::decode(self.attribute_map(), &self.remainder.0.attributes)
     }
 
     /// Returns how long the span took, in milliseconds.

@@ -8,11 +8,13 @@ use crate::{
     auth::password::Passwords,
     db::Db,
     domain::{
-        project::DEFAULT_PROJECT,
+        api_key::{KeyKind, NewApiKey},
+        id::ApiKeyId,
+        project::{DEFAULT_PROJECT, ProjectRef, Projects},
         scope::Role,
-        secret::{random_bytes, random_id},
+        secret::{KeyPrefix, PlainToken, random_bytes, random_id},
         time::UnixNanos,
-        user::{ADMIN_EMAIL, NewUser, SYSTEM_EMAIL, normalize_email},
+        user::{ADMIN_EMAIL, NewUser, SYSTEM_EMAIL, SYSTEM_USER, normalize_email},
     },
     error::{Error, Result},
     store::{self, deployment::Deployment},
@@ -83,7 +85,8 @@ pub async fn run(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
             tracing::warn!(user.name = %username, "PHOENIX_ADMINS: the name is taken by another user");
         }
     }
-    if store::projects::find(tx.conn(), &crate::domain::project::Projects::All, &crate::domain::project::ProjectRef::Name(DEFAULT_PROJECT.to_owned())).await?.is_none() {
+    let default = ProjectRef::Name(DEFAULT_PROJECT.to_owned());
+    if store::projects::find(tx.conn(), &Projects::All, &default).await?.is_none() {
         match store::projects::add(tx.conn(), DEFAULT_PROJECT, Some("Default project"), now).await {
             Ok(_) | Err(Error::Conflict(_)) => {}
             Err(error) => return Err(error),
@@ -146,4 +149,42 @@ pub async fn add_user(
         Some(_) => Ok(made),
         None => Err(Error::Conflict("Username or email already exists".into())),
     }
+}
+
+/// Makes a system key; for the command line.
+pub async fn add_system_key(db: &Db, deployment: &Deployment, key: &NewApiKey, now: UnixNanos) -> Result<PlainToken> {
+    super::api_keys::validate(key)?;
+    if key.expires_at.is_some_and(|at| at <= now) {
+        return Err(Error::invalid("expires_at", "Expiration time must be in the future"));
+    }
+    let token = PlainToken::generate(KeyPrefix::System);
+    let digest = token.digest(&deployment.digest_key);
+    let mut tx = db.begin().await?;
+    store::api_keys::add(tx.conn(), KeyKind::System, SYSTEM_USER, None, key, &digest, &token.masked(), now).await?;
+    tx.commit().await?;
+    Ok(token)
+}
+
+/// Revokes a system key; for the command line. A running server believes its cache for some seconds more.
+pub async fn revoke_system_key(db: &Db, id: ApiKeyId, now: UnixNanos) -> Result<()> {
+    let mut tx = db.begin().await?;
+    let revoked = store::api_keys::revoke(tx.conn(), id, KeyKind::System, now).await?;
+    tx.commit().await?;
+    revoked.map(|_| ()).ok_or_else(|| Error::NotFound("System API key not found".into()))
+}
+
+/// Returns the projects with these names; none given = all projects.
+pub async fn projects_by_name(db: &Db, names: &[String]) -> Result<Projects> {
+    if names.is_empty() {
+        return Ok(Projects::All);
+    }
+    let mut ids = Vec::new();
+    let mut reader = db.read().await?;
+    for name in names {
+        let found = store::projects::find(reader.conn(), &Projects::All, &ProjectRef::Name(name.clone())).await?;
+        ids.push(found.ok_or_else(|| Error::NotFound(format!("Project with name {name} not found").into()))?.id);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(Projects::Only(ids.into()))
 }

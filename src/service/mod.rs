@@ -82,6 +82,12 @@ impl Services {
         &self.0.ingest
     }
 
+    /// Returns what names the caller of a request.
+    #[must_use]
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.0.authenticator
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> crate::error::Result<()> {
         crate::db::migrate::ping(&self.0.db).await

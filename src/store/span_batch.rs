@@ -59,7 +59,7 @@ async fn insert_sqlite(conn: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<
             "INSERT INTO spans
                  (id, project_id, start_time_unix_nano, end_time_unix_nano, trace_id, span_id, parent_span_id, name,
                   otel_kind, span_kind, status_code, status_message, session_id, model_name, prompt_tokens,
-                  completion_tokens, origin_id, remainder, attributes) ",
+                  completion_tokens, origin_id, remainder, flat_attributes, attributes) ",
         );
         query.push_values(run, |mut values, Row { id, project_id, span }| {
             values
@@ -81,6 +81,7 @@ async fn insert_sqlite(conn: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<
                 .push_bind(span.tokens.completion)
                 .push_bind(span.origin.id)
                 .push_bind(span.remainder.as_deref())
+                .push_bind(span.flat_attributes)
                 .push_bind(span.attributes.as_str());
         });
         query.push(" ON CONFLICT DO NOTHING");
@@ -95,12 +96,12 @@ async fn insert_postgres(conn: &mut PgConnection, rows: &[Row<'_>]) -> Result<u6
         "INSERT INTO spans
              (id, project_id, start_time_unix_nano, end_time_unix_nano, trace_id, span_id, parent_span_id, name,
               otel_kind, span_kind, status_code, status_message, session_id, model_name, prompt_tokens,
-              completion_tokens, origin_id, remainder, attributes)
-         SELECT t.a, t.b, t.c, t.d, t.e, t.f, t.g, t.h, t.i, t.j, t.k, t.l, t.m, t.n, t.o, t.p, t.q, t.r, t.s::jsonb
+              completion_tokens, origin_id, remainder, flat_attributes, attributes)
+         SELECT t.a, t.b, t.c, t.d, t.e, t.f, t.g, t.h, t.i, t.j, t.k, t.l, t.m, t.n, t.o, t.p, t.q, t.r, t.s, t.t::jsonb
          FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[],
                      $8::text[], $9::smallint[], $10::text[], $11::smallint[], $12::text[], $13::text[], $14::text[],
-                     $15::bigint[], $16::bigint[], $17::bigint[], $18::bytea[], $19::text[])
-             AS t (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s)
+                     $15::bigint[], $16::bigint[], $17::bigint[], $18::bytea[], $19::bool[], $20::text[])
+             AS t (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t)
          ON CONFLICT DO NOTHING"
     ))
     .bind(rows.iter().map(|r| r.id).collect::<Vec<_>>())
@@ -121,6 +122,7 @@ async fn insert_postgres(conn: &mut PgConnection, rows: &[Row<'_>]) -> Result<u6
     .bind(spans().map(|s| s.tokens.completion).collect::<Vec<_>>())
     .bind(spans().map(|s| s.origin.id).collect::<Vec<_>>())
     .bind(spans().map(|s| s.remainder.as_deref()).collect::<Vec<_>>())
+    .bind(spans().map(|s| s.flat_attributes).collect::<Vec<_>>())
     .bind(spans().map(|s| s.attributes.as_str()).collect::<Vec<_>>())
     .execute(conn)
     .await?;
@@ -175,8 +177,10 @@ impl Sum {
         self.end = self.end.max(span.end.0);
         self.spans += 1;
         self.errors += i64::from(span.status_code == StatusCode::Error);
-        self.prompt_tokens = self.prompt_tokens.saturating_add(span.tokens.prompt.unwrap_or(0));
-        self.completion_tokens = self.completion_tokens.saturating_add(span.tokens.completion.unwrap_or(0));
+        if span.counts_tokens() {
+            self.prompt_tokens = self.prompt_tokens.saturating_add(span.tokens.prompt.unwrap_or(0));
+            self.completion_tokens = self.completion_tokens.saturating_add(span.tokens.completion.unwrap_or(0));
+        }
     }
 }
 

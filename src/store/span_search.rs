@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Value, value::RawValue};
 use sqlx::{Database, QueryBuilder, types::Json};
 
 use super::{direction, from_cursor, push_in, push_projects};
@@ -12,7 +12,7 @@ use crate::{
         id::{ProjectId, SpanId, SpanRowId, TraceId},
         page::{Cursor, Page, PageRequest},
         project::Projects,
-        span::{Origin, Remainder, Span, StatusCode, TokenCounts, UNKNOWN_KIND},
+        span::{KINDS, Origin, Remainder, Span, StatusCode, TokenCounts, UNKNOWN_KIND, keys},
         span_filter::{AttributeValue, ParentFilter, SpanFilter, SpanSort},
         time::UnixNanos,
     },
@@ -21,7 +21,7 @@ use crate::{
 
 const SELECT: &str = "SELECT id, project_id, trace_id, span_id, parent_span_id, name, otel_kind, span_kind, \
      start_time_unix_nano, end_time_unix_nano, status_code, status_message, prompt_tokens, completion_tokens, \
-     origin_id, remainder, attributes FROM spans";
+     origin_id, remainder, flat_attributes, attributes FROM spans";
 
 #[derive(sqlx::FromRow)]
 struct SpanRow {
@@ -41,7 +41,8 @@ struct SpanRow {
     completion_tokens: Option<i64>,
     origin_id: i64,
     remainder: Option<Vec<u8>>,
-    attributes: Json<Map<String, Value>>,
+    flat_attributes: bool,
+    attributes: Json<Box<RawValue>>,
 }
 
 impl From<SpanRow> for Span {
@@ -60,12 +61,13 @@ impl From<SpanRow> for Span {
             parent_span_id: row.parent_span_id.as_deref().and_then(SpanId::from_slice),
             name: row.name,
             otel_kind: row.otel_kind,
-            span_kind: row.span_kind,
+            sent_kind: row.span_kind,
             start: row.start_time_unix_nano,
             end: row.end_time_unix_nano,
             status_code: StatusCode::from_number(row.status_code.into()),
             status_message: row.status_message,
             attributes: row.attributes.0,
+            flat_attributes: row.flat_attributes,
             remainder: Remainder::decode(row.remainder.as_deref()),
             tokens: TokenCounts { prompt: row.prompt_tokens, completion: row.completion_tokens },
             origin_id: row.origin_id,
@@ -87,7 +89,7 @@ pub async fn list(
         Conn::Sqlite(c) => {
             let mut query = QueryBuilder::new(SELECT);
             push_where(&mut query, access, project, filter);
-            for (key, value) in &filter.attributes {
+            for (key, value) in json_attributes(&mut query, filter) {
                 push_attribute_sqlite(&mut query, key, value);
             }
             push_page(&mut query, sort, page);
@@ -96,7 +98,7 @@ pub async fn list(
         Conn::Postgres(c) => {
             let mut query = QueryBuilder::new(SELECT);
             push_where(&mut query, access, project, filter);
-            for (key, value) in &filter.attributes {
+            for (key, value) in json_attributes(&mut query, filter) {
                 push_attribute_postgres(&mut query, key, value);
             }
             push_page(&mut query, sort, page);
@@ -157,7 +159,14 @@ fn push_where<'a, DB: Database>(
         push_in(query, "name", names.iter().cloned());
     }
     if let Some(kinds) = &filter.span_kinds {
-        push_in(query, "UPPER(span_kind)", kinds.iter().cloned());
+        let named = kinds.iter().filter(|k| *k != UNKNOWN_KIND).cloned();
+        query.push(" AND (FALSE OR (TRUE");
+        push_in(query, "UPPER(span_kind)", named);
+        query.push(")");
+        if kinds.iter().any(|k| k == UNKNOWN_KIND) {
+            query.push(" OR UPPER(span_kind) NOT IN ('").push(KINDS.join("', '")).push("')");
+        }
+        query.push(")");
     }
     if let Some(codes) = &filter.status_codes {
         push_in(query, "status_code", codes.iter().map(|c| c.number()));
@@ -184,6 +193,23 @@ where
     }
     query.push("id").push(direction(page.order));
     query.push(" LIMIT ").push_bind(page.fetch());
+}
+
+/// Returns the predicates on attributes that are kept in JSON; one on the span kind, which is a column, is added here.
+fn json_attributes<'a, DB: Database>(
+    query: &mut QueryBuilder<DB>,
+    filter: &'a SpanFilter,
+) -> impl Iterator<Item = &'a (String, AttributeValue)> + use<'a, DB>
+where
+    String: for<'x> sqlx::Encode<'x, DB> + sqlx::Type<DB>,
+{
+    for (_, value) in filter.attributes.iter().filter(|(key, _)| key == keys::SPAN_KIND) {
+        match value {
+            AttributeValue::Text(kind) => query.push(" AND span_kind = ").push_bind(kind.clone()),
+            _ => query.push(" AND FALSE"),
+        };
+    }
+    filter.attributes.iter().filter(|(key, _)| key != keys::SPAN_KIND)
 }
 
 fn push_attribute_sqlite(query: &mut QueryBuilder<sqlx::Sqlite>, key: &str, value: &AttributeValue) {
@@ -300,13 +326,4 @@ pub async fn origins(
         query.build_query_as().fetch_all(c).await
     })?;
     Ok(rows.into_iter().map(|(id, content)| (id, Origin::decode(&content))).collect())
-}
-
-/// Returns the OpenInference kind in the form that lists of traces show.
-#[must_use]
-pub fn normalized_kind(kind: &str) -> String {
-    const KINDS: [&str; 10] =
-        ["CHAIN", "TOOL", "LLM", "RETRIEVER", "EMBEDDING", "AGENT", "RERANKER", "GUARDRAIL", "EVALUATOR", "PROMPT"];
-    let upper = kind.to_uppercase();
-    if KINDS.contains(&upper.as_str()) { upper } else { UNKNOWN_KIND.to_owned() }
 }

@@ -1,0 +1,104 @@
+//! Extractors whose rejections are problems: the proof, JSON bodies, query strings, path segments.
+//!
+//! `Cx` comes first in every handler, so that permission is checked before the body is read.
+
+use axum::{
+    body::Body,
+    extract::{FromRef, FromRequest, FromRequestParts},
+    http::{Request, header, request::Parts},
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::rest::problem::Problem;
+use crate::{
+    domain::scope::Access,
+    error::Error,
+    service::{Services, cx::Cx},
+};
+
+/// The largest JSON body that is read, in bytes.
+const MAX_JSON_BYTES: usize = 10 << 20;
+
+impl<S, T> FromRequestParts<T> for Cx<S>
+where
+    S: Access,
+    T: Send + Sync,
+    Services: FromRef<T>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
+        Ok(Services::from_ref(state).authorize_request(&parts.extensions)?)
+    }
+}
+
+/// A JSON body.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
+        let given = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let media_type = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if media_type != "application/json" && !media_type.ends_with("+json") {
+            return Err(Error::invalid("content-type", "The body must be application/json").into());
+        }
+        let bytes = Limited::new(request.into_body(), MAX_JSON_BYTES).collect().await.map_err(|e| {
+            if e.is::<LengthLimitError>() {
+                Error::TooLarge(format!("The request body is larger than {MAX_JSON_BYTES} bytes").into())
+            } else {
+                Error::Malformed("The request body broke off".into())
+            }
+        })?;
+        let bytes = bytes.to_bytes();
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|e| invalid("body", &e))?;
+        json.end().map_err(|e| Error::invalid("body", format!("JSON decode error: {e}")))?;
+        Ok(Self(value))
+    }
+}
+
+/// The query string. Lists are repeated parameters; a parameter that the operation does not know is refused.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = serde_html_form::Deserializer::from_bytes(query.as_bytes());
+        Ok(Self(serde_path_to_error::deserialize(pairs).map_err(|e| invalid("query", &e))?))
+    }
+}
+
+fn invalid<E: std::fmt::Display>(place: &'static str, error: &serde_path_to_error::Error<E>) -> Error {
+    let path = error.path().to_string();
+    let inner = error.inner();
+    match path.as_str() {
+        "." | "?" | "" => Error::invalid(place, format!("{inner}")),
+        _ => Error::invalid(path.clone(), format!("{path}: {inner}")),
+    }
+}
+
+/// One path segment, percent-decoded.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for Path<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Error::invalid("path", rejection.body_text()).into()),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Every way in: REST, GraphQL, OTLP and the web UI, behind one authentication layer.
+//!
+//! [`router`] is the one list of what surrounds a request, outermost first:
+//! prefix rewriting, request id and log line with the headers of every answer, panics caught, compression, the caller
+//! identified, then the routes. Permission is asked by each handler's first argument.
+
+pub mod extract;
+pub mod graphql;
+pub mod otlp;
+pub mod request_log;
+pub mod rest;
+pub mod ui;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRef, Request, State},
+    http::{HeaderMap, Method, StatusCode, Uri, header, uri::PathAndQuery},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing,
+};
+use tower::{Layer as _, util::MapRequestLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, CompressionLevel, predicate::{DefaultPredicate, NotForContentType, Predicate as _}},
+};
+
+use crate::{
+    auth::{cookie::CookieOptions, layer::IdentifyLayer},
+    domain::scope::{SignedIn, TracesWrite, OwnAccount},
+    error::Error,
+    service::{Services, cx::Cx},
+};
+use otlp::http::BodyLimits;
+use rest::problem::Problem;
+
+/// The version of the wire protocol, which clients compare with what they need.
+pub const API_VERSION: &str = "20.26.1";
+/// The version of this server.
+pub const SERVER_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the ways in need to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct ApiOptions {
+    /// Path below which the server is reachable: empty, or `/x`.
+    pub root_path: String,
+    /// Origin (and path) under which people reach the server, without a slash at the end.
+    pub public_url: String,
+    /// How login cookies are written.
+    pub cookies: CookieOptions,
+    /// Bounds of OTLP bodies.
+    pub body_limits: BodyLimits,
+    /// Address for help, shown in the UI.
+    pub support_email: Option<String>,
+}
+
+/// State of every handler; cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Inner>);
+
+struct Inner {
+    services: Services,
+    options: ApiOptions,
+    schema: graphql::ApiSchema,
+    openapi: String,
+    ui: ui::index::Pages,
+}
+
+impl ApiState {
+    /// Returns the services.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.0.services
+    }
+
+    pub(crate) fn root_path(&self) -> &str {
+        &self.0.options.root_path
+    }
+
+    pub(crate) fn public_url(&self) -> &str {
+        &self.0.options.public_url
+    }
+
+    pub(crate) fn cookies(&self) -> &CookieOptions {
+        &self.0.options.cookies
+    }
+
+    pub(crate) fn clear_cookies(&self, headers: &mut HeaderMap) {
+        for cookie in self.cookies().clear() {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+
+    pub(crate) fn pages(&self) -> &ui::index::Pages {
+        &self.0.ui
+    }
+}
+
+impl FromRef<ApiState> for Services {
+    fn from_ref(state: &ApiState) -> Self {
+        state.0.services.clone()
+    }
+}
+
+impl FromRef<ApiState> for BodyLimits {
+    fn from_ref(state: &ApiState) -> Self {
+        state.0.options.body_limits
+    }
+}
+
+/// A router with everything around it, ready to be served.
+pub type App = tower::util::BoxCloneSyncService<Request, Response, std::convert::Infallible>;
+
+/// Returns the OpenAPI document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    rest::openapi::finish(rest::routes().into_parts().1)
+}
+
+/// Puts every way in together. The same application serves HTTP and gRPC on whatever listener a request comes by.
+#[must_use]
+pub fn router(services: Services, options: ApiOptions) -> App {
+    let (rest, document) = rest::routes().into_parts();
+    let document = rest::openapi::finish(document);
+    let ui = ui::index::Pages::new(&options, services.auth_enabled());
+    let state = ApiState(Arc::new(Inner {
+        openapi: document.to_json().unwrap_or_default(),
+        schema: graphql::schema(),
+        ui,
+        services: services.clone(),
+        options,
+    }));
+    let grpc = tonic::service::Routes::new(otlp::grpc::service(services.clone()))
+        .into_axum_router()
+        .layer(middleware::from_fn_with_state(services.clone(), refuse_before_decoding));
+    let router = rest
+        .merge(unlisted())
+        .fallback(ui::unknown_path)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(state.clone())
+        .merge(grpc)
+        .layer(IdentifyLayer(services.authenticator().clone()))
+        .layer(compression())
+        .layer(CatchPanicLayer::custom(panic_answer))
+        .layer(middleware::from_fn_with_state(state.clone(), request_log::around));
+    let rewrite = MapRequestLayer::new(move |request| rewrite(request, state.root_path()));
+    App::new(rewrite.layer(router))
+}
+
+/// Routes whose wire is described elsewhere than in the OpenAPI document.
+#[expect(clippy::disallowed_methods, reason = "the document describes REST; these three speak OTLP, GraphQL and HTML")]
+fn unlisted() -> Router<ApiState> {
+    Router::new()
+        .route("/v1/traces", routing::post(otlp::http::export).layer(axum::extract::DefaultBodyLimit::disable()))
+        .route("/graphql", routing::post(graphql_post).get(graphql_page))
+        .route("/openapi.json", routing::get(openapi_json))
+}
+
+async fn openapi_json(State(state): State<ApiState>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], state.0.openapi.clone()).into_response()
+}
+
+/// The largest GraphQL request, in bytes.
+const MAX_GRAPHQL_BYTES: usize = 256 * 1_024;
+
+async fn graphql_post(_: Cx<OwnAccount>, State(state): State<ApiState>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, MAX_GRAPHQL_BYTES).await.map_err(|_| {
+        Error::TooLarge(format!("A GraphQL request has at most {MAX_GRAPHQL_BYTES} bytes").into())
+    })?;
+    let query: async_graphql::Request =
+        serde_json::from_slice(&bytes).map_err(|e| Error::Malformed(format!("The body is no GraphQL request: {e}").into()))?;
+    let executed = graphql::execute(&state.0.schema, &state.0.services, &parts.extensions, query).await?;
+    let mut response = axum::Json(executed.response).into_response();
+    if executed.logged_out {
+        state.clear_cookies(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// The explorer page; scripts use it to ask whether a session is valid.
+async fn graphql_page(_: Cx<SignedIn>, State(state): State<ApiState>) -> Response {
+    state.pages().page(ui::index::Page::Graphiql)
+}
+
+/// Refuses a gRPC request by its headers, before its message is read.
+async fn refuse_before_decoding(State(services): State<Services>, request: Request, next: Next) -> Response {
+    let is_export = request.uri().path() == "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    if is_export && let Err(error) = services.authorize_request::<TracesWrite>(request.extensions()) {
+        return otlp::status::grpc_error(&error).into_http();
+    }
+    next.run(request).await
+}
+
+async fn method_not_allowed() -> Response {
+    StatusCode::METHOD_NOT_ALLOWED.into_response()
+}
+
+fn panic_answer(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let text = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("panic without a text");
+    Problem(Error::internal(format!("panic: {text}"))).into_response()
+}
+
+fn compression() -> CompressionLayer<impl tower_http::compression::Predicate> {
+    // The fastest level: the last few per cent of size would cost more time than most answers take.
+    let predicate = DefaultPredicate::new().and(NotForContentType::const_new("application/x-protobuf"));
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(predicate)
+}
+
+/// Takes the prefix off that a proxy may or may not have taken off already, and folds `/api/v1` into `/v1`.
+fn rewrite(mut request: Request<Body>, root_path: &str) -> Request<Body> {
+    /// Documented resources that live under `/api/v1` alone.
+    const OWN: [&str; 4] = ["/api-keys", "/access-logs", "/audit-logs", "/alerts"];
+    let path = request.uri().path();
+    let below = path.strip_prefix(root_path).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let mut rest = below.unwrap_or(path);
+    if let Some(aliased) = rest.strip_prefix("/api")
+        && let Some(resource) = aliased.strip_prefix("/v1").filter(|r| r.starts_with('/'))
+        && !OWN.iter().any(|own| resource.starts_with(own))
+    {
+        rest = aliased;
+    }
+    if rest.len() != path.len() {
+        let rest = if rest.is_empty() { "/" } else { rest };
+        let target = match request.uri().query() {
+            Some(query) => format!("{rest}?{query}"),
+            None => rest.to_owned(),
+        };
+        if let Ok(target) = PathAndQuery::try_from(target) {
+            let mut parts = request.uri().clone().into_parts();
+            parts.path_and_query = Some(target);
+            if let Ok(uri) = Uri::from_parts(parts) {
+                *request.uri_mut() = uri;
+            }
+        }
+    }
+    request
+}
+
+/// Whether the path belongs to an API, where what is unknown is not found, and not a page of the UI.
+pub(crate) fn is_api_path(path: &str) -> bool {
+    ["/v1", "/api", "/auth", "/oauth2", "/.well-known", "/graphql", "/opentelemetry.proto."]
+        .iter()
+        .any(|prefix| path == *prefix || path.strip_prefix(prefix).is_some_and(|r| r.starts_with('/') || prefix.ends_with('.')))
+}
+
+pub(crate) const fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}

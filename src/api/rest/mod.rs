@@ -1,0 +1,123 @@
+//! REST: the only way to mount a handler is `Routes::add(route!(handler))`.
+//!
+//! `route!` reads the demanded scope off the handler's first argument, `Cx<Scope>`, and writes it into the OpenAPI
+//! document; a handler without one does not compile.
+
+pub mod auth;
+pub mod health;
+pub mod openapi;
+pub mod page;
+pub mod problem;
+pub mod v1;
+
+use utoipa::openapi::{
+    RefOr, Response, ResponseBuilder,
+    security::SecurityRequirement,
+};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+use super::ApiState;
+use crate::{
+    domain::scope::Access,
+    service::cx::Cx,
+};
+
+/// Routes with their description.
+#[derive(Default)]
+pub struct Routes(OpenApiRouter<ApiState>);
+
+/// A handler with its description and its demand; made by `route!` only.
+pub struct Route(pub(super) UtoipaMethodRouter<ApiState>);
+
+impl Routes {
+    /// Mounts a handler.
+    #[must_use]
+    pub fn add(self, route: Route) -> Self {
+        Self(self.0.routes(route.0))
+    }
+
+    /// Mounts the routes of another resource.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self(self.0.merge(other.0))
+    }
+
+    /// Returns router and document.
+    #[must_use]
+    pub fn into_parts(self) -> (axum::Router<ApiState>, utoipa::openapi::OpenApi) {
+        self.0.split_for_parts()
+    }
+}
+
+/// What a handler demands, read off its signature.
+pub trait Guarded<Args> {
+    /// The demand.
+    type Demand: Access;
+}
+
+macro_rules! guarded {
+    ($($arg:ident)*) => {
+        impl<Func, Fut, S: Access, $($arg),*> Guarded<(Cx<S>, $($arg,)*)> for Func
+        where
+            Func: Fn(Cx<S>, $($arg),*) -> Fut,
+        {
+            type Demand = S;
+        }
+    };
+}
+guarded!();
+guarded!(A);
+guarded!(A B);
+guarded!(A B C);
+guarded!(A B C D);
+
+/// Writes a handler's demand into its description.
+pub fn guard<Args, H: Guarded<Args>>((schemas, mut paths, router): UtoipaMethodRouter<ApiState>, _: &H) -> Route {
+    for item in paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            operation.security = Some(security::<H::Demand>());
+            if H::Demand::ADMIN_ROLE {
+                operation.extensions.get_or_insert_default().insert("x-required-role".to_owned(), "ADMIN".into());
+            }
+            if H::Demand::SIGNED_IN {
+                let responses = &mut operation.responses.responses;
+                responses.entry("401".to_owned()).or_insert_with(|| problem_response("No valid credential"));
+                responses.entry("403".to_owned()).or_insert_with(|| problem_response("The credential does not reach"));
+            }
+        }
+    }
+    Route((schemas, paths, router))
+}
+
+/// Returns the `security` of an operation: none at all for public ones, else each way to send a credential.
+fn security<S: Access>() -> Vec<SecurityRequirement> {
+    if !S::SIGNED_IN {
+        return Vec::new();
+    }
+    let scopes: Vec<&str> = S::SCOPE.iter().map(|s| s.as_str()).collect();
+    ["bearer", "api_key", "cookie"].into_iter().map(|way| SecurityRequirement::new(way, scopes.clone())).collect()
+}
+
+fn problem_response(description: &str) -> RefOr<Response> {
+    let schema = utoipa::openapi::Ref::from_schema_name("ProblemDetails");
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", utoipa::openapi::ContentBuilder::new().schema(Some(schema)).build())
+        .build()
+        .into()
+}
+
+/// A handler, its path and method, its schemas, and its demand.
+macro_rules! route {
+    ($handler:ident) => {
+        $crate::api::rest::guard(utoipa_axum::routes!($handler), &$handler)
+    };
+}
+pub(crate) use route;
+
+/// Returns every REST route.
+#[must_use]
+pub fn routes() -> Routes {
+    Routes::default().merge(health::routes()).merge(auth::routes()).merge(v1::routes())
+}

@@ -1,0 +1,154 @@
+//! [`Error`] to `application/problem+json` (RFC 9457), with the challenges of RFC 6750.
+
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::{CredentialFault, Error, Refusal};
+
+/// An error on its way to the caller.
+#[derive(Debug)]
+pub struct Problem(pub Error);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+/// The result of a handler.
+pub type Answer<T> = Result<T, Problem>;
+
+/// Body of every error answer (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemDetails {
+    /// `about:blank`: the status says it all.
+    #[serde(rename = "type")]
+    type_uri: &'static str,
+    /// The phrase of the status.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What happened, for people.
+    detail: String,
+    /// The values at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+/// A value that cannot be accepted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Name of the field, parameter or header.
+    field: String,
+    /// What is wrong with it.
+    detail: String,
+}
+
+/// Returns the HTTP status of an error.
+#[must_use]
+pub fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::NotFound(_) => StatusCode::NOT_FOUND,
+        Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::Malformed(_) => StatusCode::BAD_REQUEST,
+        Error::Unauthenticated(_) | Error::LoginFailed(_) => StatusCode::UNAUTHORIZED,
+        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Returns the sentence for the caller.
+#[must_use]
+pub fn detail(error: &Error) -> String {
+    match error {
+        Error::Unauthenticated(fault) => fault_text(*fault).to_owned(),
+        Error::Forbidden(Refusal::Scope(scope)) => format!("The credential lacks the scope {scope}"),
+        Error::Forbidden(Refusal::Role(text)) => (*text).to_owned(),
+        Error::Forbidden(Refusal::PasswordReset) => {
+            "The password must be changed before anything else can be done".to_owned()
+        }
+        Error::Forbidden(Refusal::Rule(text)) => text.to_string(),
+        Error::Internal(_) => "The server failed to answer; the log holds the cause under the request id".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+const fn fault_text(fault: CredentialFault) -> &'static str {
+    match fault {
+        CredentialFault::Missing => "Missing credentials",
+        CredentialFault::Invalid => "Invalid token",
+        CredentialFault::Expired => "Expired token",
+        CredentialFault::Revoked => "Revoked token",
+        CredentialFault::Conflicting => "The request carries credentials of different callers",
+    }
+}
+
+/// Adds the headers that belong to an error: challenge, waiting time.
+pub fn add_headers(error: &Error, headers: &mut HeaderMap) {
+    match error {
+        Error::Unauthenticated(CredentialFault::Missing) => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Arize Phoenix\""));
+        }
+        Error::Unauthenticated(_) | Error::LoginFailed(_) => {
+            let text = detail(error);
+            set(headers, header::WWW_AUTHENTICATE, &format!(
+                "Bearer realm=\"Arize Phoenix\", error=\"invalid_token\", error_description=\"{text}\""
+            ));
+        }
+        Error::Forbidden(Refusal::Scope(scope)) => set(headers, header::WWW_AUTHENTICATE, &format!(
+            "Bearer realm=\"Arize Phoenix\", error=\"insufficient_scope\", scope=\"{scope}\""
+        )),
+        Error::TooManyRequests { retry_after, .. } | Error::Unavailable { retry_after, .. } => {
+            // Whole seconds, and never zero: that would ask for no waiting at all.
+            set(headers, header::RETRY_AFTER, &retry_after.as_secs().max(1).to_string());
+        }
+        _ => {}
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Writes the cause of an internal error to the log: once, here, where it becomes an answer.
+pub fn log(error: &Error) {
+    if let Error::Internal(cause) = error {
+        tracing::error!(error = %cause, "internal error");
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let error = &self.0;
+        log(error);
+        let status = status(error);
+        let errors = match error {
+            Error::Invalid { field, detail } => {
+                vec![FieldError { field: field.to_string(), detail: detail.to_string() }]
+            }
+            _ => Vec::new(),
+        };
+        let body = ProblemDetails {
+            type_uri: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: detail(error),
+            errors,
+        };
+        let mut response = (status, axum::Json(body)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        add_headers(error, response.headers_mut());
+        response
+    }
+}

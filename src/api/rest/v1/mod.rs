@@ -1,0 +1,21 @@
+//! The resources under `/v1`.
+
+pub mod api_keys;
+pub mod otlp_span;
+pub mod projects;
+pub mod spans;
+pub mod traces;
+pub mod users;
+
+use super::Routes;
+
+/// Returns the routes of every resource.
+#[must_use]
+pub fn routes() -> Routes {
+    Routes::default()
+        .merge(projects::routes())
+        .merge(spans::routes())
+        .merge(traces::routes())
+        .merge(users::routes())
+        .merge(api_keys::routes())
+}

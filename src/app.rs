@@ -1,0 +1,190 @@
+//! Composition root: configuration to database, services, routers, jobs; and the order of starting and stopping.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, Result};
+use axum::{body::Body, extract::ConnectInfo};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
+
+use crate::{
+    api::{self, ApiOptions, otlp::http::BodyLimits},
+    auth::{authenticator::Authenticator, cookie::CookieOptions, jwt::Tokens, password::Passwords},
+    config::{Config, DatabaseTarget, SqliteTarget},
+    db::{self, Db},
+    domain::{time::Clock, user::PasswordPolicy},
+    ingest::{IngestHandle, Limits},
+    jobs,
+    service::{Services, Settings, bootstrap},
+};
+
+/// A client has this long to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests that one HTTP/2 connection may have under way.
+const MAX_STREAMS: u32 = 256;
+
+/// Everything but the listeners.
+#[derive(Debug)]
+pub struct App {
+    /// The ways in.
+    pub router: api::App,
+    /// The services behind them.
+    pub services: Services,
+    db: Db,
+    writer: tokio::task::JoinHandle<()>,
+    jobs: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Opens the configured database, migrated.
+pub async fn open_database(config: &Config) -> Result<Db> {
+    let db = Db::open(&database_options(config)?).await.map_err(explain).context("the database cannot be opened")?;
+    if !config.database.disable_migrations {
+        db::migrate::run(&db).await.context("the database cannot be migrated")?;
+    }
+    Ok(db)
+}
+
+/// Returns an error with its cause, which the error itself keeps from callers of the API.
+fn explain(error: crate::error::Error) -> anyhow::Error {
+    match error {
+        crate::error::Error::Internal(cause) => anyhow::anyhow!("{cause}"),
+        other => other.into(),
+    }
+}
+
+/// Returns how to open the configured database.
+pub fn database_options(config: &Config) -> Result<db::Options> {
+    let target = match config.database.target(config.http.working_dir())? {
+        DatabaseTarget::Sqlite(SqliteTarget::Memory) => db::Target::SqliteMemory,
+        DatabaseTarget::Sqlite(SqliteTarget::File(path)) => db::Target::SqliteFile(path),
+        DatabaseTarget::Postgres(target) => db::Target::Postgres { url: target.url, schema: target.schema },
+    };
+    Ok(db::Options {
+        target,
+        pool_size: config.database.pool_size,
+        statement_timeout: config.database.statement_timeout,
+        log_sql: config.database.log_sql,
+    })
+}
+
+impl App {
+    /// Starts everything but the listeners.
+    pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
+        let db = open_database(config).await?;
+        let passwords = Passwords::new().await?;
+        let auth = &config.auth;
+        let seed = bootstrap::Seed {
+            admin_password: auth.default_admin_initial_password.clone(),
+            admins: auth.admins.iter().map(|a| (a.username.clone(), a.email.clone())).collect(),
+        };
+        let deployment = bootstrap::run(&db, &passwords, &seed, clock.now())
+            .await
+            .map_err(explain)
+            .context("the first rows cannot be written")?;
+        let secret = auth.secret.as_ref().filter(|_| auth.enabled);
+        let tokens = secret.map(|s| Tokens::new(s.expose_secret().as_bytes(), &deployment.uuid));
+        let admin_secret = auth.admin_secret.as_ref().filter(|_| auth.enabled);
+        let authenticator =
+            Authenticator::new(db.clone(), clock.clone(), deployment.digest_key, tokens, admin_secret);
+        let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
+        let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits).await?;
+        let settings = Settings {
+            access_token_expiry: auth.access_token_expiry,
+            refresh_token_expiry: auth.refresh_token_expiry,
+            password_policy: PasswordPolicy { strong: auth.strong_password_policy },
+            enforce_password_reset: auth.enforce_password_reset,
+            basic_auth: !auth.disable_basic_auth,
+            default_project: config.ingest.default_project_name.clone(),
+        };
+        let services = Services::new(db.clone(), clock.clone(), authenticator, passwords, ingest, settings);
+        let options = ApiOptions {
+            root_path: config.http.root_path.clone(),
+            public_url: config.http.public_url(),
+            cookies: CookieOptions { path: auth.cookies_path.clone(), secure: auth.use_secure_cookies },
+            body_limits: BodyLimits {
+                compressed: config.http.max_request_body_bytes,
+                decompressed: config.http.max_decompressed_body_bytes,
+            },
+            support_email: config.http.support_email.clone(),
+        };
+        let router = api::router(services.clone(), options);
+        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+        let (job_db, job_clock) = (db.clone(), clock);
+        jobs::every(&tracker, &stop, "housekeeping", jobs::housekeeping::INTERVAL, move || {
+            let (db, clock) = (job_db.clone(), job_clock.clone());
+            async move { jobs::housekeeping::run(&db, &clock).await }
+        });
+        tracker.close();
+        Ok(Self { router, services, db, writer, jobs: tracker, stop })
+    }
+
+    /// Stops: jobs first, then the writer once every queued span is committed, then the database.
+    pub async fn stop(self) {
+        let Self { router, services, db, writer, jobs, stop } = self;
+        stop.cancel();
+        jobs.wait().await;
+        // The last ways to the writer: it ends when its queue is empty.
+        drop(router);
+        drop(services);
+        if let Err(error) = writer.await {
+            tracing::error!(error = %error, "the writer ended badly");
+        }
+        db.close().await;
+    }
+}
+
+/// Serves connections of one listener until the token is cancelled, then lets those under way end.
+pub async fn serve(listener: TcpListener, router: api::App, stop: CancellationToken, patience: Duration) {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .keep_alive_interval(Some(Duration::from_secs(30)))
+        .adaptive_window(true);
+    let connections = GracefulShutdown::new();
+    let tracker = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: some will be given back.
+                tracing::warn!(error = %error, "connection not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        // Small answers must not wait for the acknowledgement of the ones before.
+        let _ = stream.set_nodelay(true);
+        let router = router.clone().map_request(move |request: hyper::Request<hyper::body::Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo::<SocketAddr>(address));
+            request
+        });
+        let connection =
+            builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();
+        let connection = connections.watch(connection);
+        tracker.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "connection ended badly");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(patience, connections.shutdown()).await.is_err() {
+        tracing::warn!("some connections were still open when the time to stop was up");
+    }
+}

@@ -1,0 +1,92 @@
+//! Bind the listeners, wait for the signal, drain, stop.
+
+use anyhow::{Context as _, Result};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{API_VERSION, SERVER_VERSION},
+    app::{self, App},
+    config::{Config, DatabaseTarget, LoggingMode, SqliteTarget},
+    domain::time::Clock,
+    telemetry,
+};
+
+pub(super) async fn run(config: Config, warnings: &[String]) -> Result<()> {
+    telemetry::init(&config.telemetry)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    if config.auth.enabled && !config.auth.enforce_password_reset {
+        tracing::warn!("PHOENIX_ENFORCE_PASSWORD_RESET=false: a session with a default password may do everything");
+    }
+    // Bound first: a port that is taken must stop the start before the database is touched.
+    let http = bind("PHOENIX_PORT", &config.http.host, config.http.port).await?;
+    let grpc = bind("PHOENIX_GRPC_PORT", config.http.grpc_bind_host(), config.http.grpc_port).await?;
+    let app = App::start(&config, Clock::system()).await?;
+    let stop = CancellationToken::new();
+    let patience = config.http.shutdown_timeout;
+    let servers = [http, grpc].map(|l| app::serve(l, app.router.clone(), stop.clone(), patience));
+    summarize(&config);
+    let [http, grpc] = servers;
+    let signal = async {
+        let received = signal().await;
+        tracing::info!(signal = received, "stopping: no new connections, queued spans are committed");
+        stop.cancel();
+    };
+    tokio::join!(http, grpc, signal);
+    app.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn bind(variable: &str, host: &str, port: u16) -> Result<TcpListener> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    TcpListener::bind((host, port)).await.with_context(|| format!("{variable}: cannot listen on {host}:{port}"))
+}
+
+async fn signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
+fn summarize(config: &Config) {
+    let host = |host: &str| match host {
+        "0.0.0.0" | "::" | "" => "localhost".to_owned(),
+        other if other.contains(':') => format!("[{other}]"),
+        other => other.to_owned(),
+    };
+    let root = &config.http.root_path;
+    let ui = format!("http://{}:{}{root}", host(&config.http.host), config.http.port);
+    let grpc = format!("http://{}:{}", host(config.http.grpc_bind_host()), config.http.grpc_port);
+    let database = match config.database.target(config.http.working_dir()) {
+        Ok(DatabaseTarget::Sqlite(SqliteTarget::File(path))) => format!("SQLite, {}", path.display()),
+        Ok(DatabaseTarget::Sqlite(SqliteTarget::Memory)) => "SQLite, gone when the server stops".to_owned(),
+        Ok(DatabaseTarget::Postgres(target)) => format!("PostgreSQL, {}", target.label),
+        Err(_) => String::new(),
+    };
+    let auth = if config.auth.enabled {
+        "on: sign in as admin@localhost; send traces with an API key"
+    } else {
+        "off: everyone may do everything (PHOENIX_ENABLE_AUTH=true turns it on)"
+    };
+    if config.telemetry.logging_mode == LoggingMode::Structured {
+        tracing::info!(
+            version = SERVER_VERSION, api.version = API_VERSION, url = ui, otlp.grpc = grpc, database,
+            auth = config.auth.enabled, "ready"
+        );
+        return;
+    }
+    println!(
+        "\nphoenix-server {SERVER_VERSION}, speaking Arize Phoenix {API_VERSION}\n\n  \
+         UI and REST  {ui}\n  OTLP/HTTP    {ui}/v1/traces\n  OTLP/gRPC    {grpc}\n  Database     {database}\n  \
+         Auth         {auth}\n"
+    );
+}

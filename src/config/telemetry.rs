@@ -1,0 +1,286 @@
+//! What the server tells about itself: log format and levels, metrics, its own traces, analytics of
+//! the web UI. Serves `telemetry::init` and `app`.
+
+use std::fmt;
+
+use clap::ArgAction;
+use tracing_subscriber::EnvFilter;
+
+use super::{Optional, boolean, shown, text, value};
+
+/// Logs, metrics and analytics.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Logging and telemetry")]
+pub struct TelemetryConfig {
+    /// Form of the log on standard error: `default` for people, `structured` for one JSON object a
+    /// line.
+    #[arg(
+        long,
+        env = "PHOENIX_LOGGING_MODE",
+        default_value = "default",
+        value_parser = value(logging_mode)
+    )]
+    pub logging_mode: LoggingMode,
+
+    /// Least severe level that is logged: `debug`, `info`, `warning`, `error` or `critical`.
+    #[arg(
+        id = "logging_level",
+        value_name = "LOGGING_LEVEL",
+        long = "logging-level",
+        env = "PHOENIX_LOGGING_LEVEL",
+        default_value = "info",
+        value_parser = value(|v| log_level(v, LogLevel::Info))
+    )]
+    pub level: LogLevel,
+
+    /// Least severe level that is logged of the database driver.
+    #[arg(
+        id = "db_logging_level",
+        value_name = "DB_LOGGING_LEVEL",
+        long = "db-logging-level",
+        env = "PHOENIX_DB_LOGGING_LEVEL",
+        default_value = "warning",
+        value_parser = value(|v| log_level(v, LogLevel::Warning))
+    )]
+    pub db_level: LogLevel,
+
+    /// Logs every SQL statement.
+    #[arg(
+        long,
+        env = "PHOENIX_LOG_SQL",
+        default_value = "false",
+        value_parser = value(boolean),
+        action = ArgAction::Set,
+        value_name = "true|false"
+    )]
+    pub log_sql: bool,
+
+    /// Log filter in the syntax of tracing's `EnvFilter`, such as `info,phoenix_server=debug`;
+    /// replaces both levels.
+    #[arg(
+        id = "log_filter",
+        value_name = "LOG_FILTER",
+        long = "log-filter",
+        env = "RUST_LOG",
+        default_value = "",
+        hide_default_value = true,
+        value_parser = value(filter)
+    )]
+    pub rust_log: Optional<String>,
+
+    /// Serves Prometheus metrics on port 9090.
+    #[arg(
+        long,
+        env = "PHOENIX_ENABLE_PROMETHEUS",
+        default_value = "false",
+        value_parser = value(boolean),
+        action = ArgAction::Set,
+        value_name = "true|false"
+    )]
+    pub enable_prometheus: bool,
+
+    /// Lets the web UI load the analytics that the next two variables configure.
+    #[arg(
+        long,
+        env = "PHOENIX_TELEMETRY_ENABLED",
+        default_value = "true",
+        value_parser = value(boolean),
+        action = ArgAction::Set,
+        value_name = "true|false"
+    )]
+    pub telemetry_enabled: bool,
+
+    /// `FullStory` organisation that the web UI reports to.
+    #[arg(
+        long,
+        env = "PHOENIX_FULLSTORY_ORG",
+        default_value = "",
+        hide_default_value = true,
+        value_parser = value(text)
+    )]
+    pub fullstory_org: Optional<String>,
+
+    /// Scarf pixel that the web UI loads; unset means none.
+    #[arg(
+        long,
+        env = "PHOENIX_SCARF_SH_PIXEL_ID",
+        default_value = "",
+        hide_default_value = true,
+        value_parser = value(text)
+    )]
+    pub scarf_sh_pixel_id: Optional<String>,
+
+    /// OTLP/HTTP endpoint for the server's own traces.
+    #[arg(
+        id = "server_instrumentation_otlp_trace_collector_http_endpoint",
+        value_name = "URL",
+        long = "server-instrumentation-otlp-trace-collector-http-endpoint",
+        env = "PHOENIX_SERVER_INSTRUMENTATION_OTLP_TRACE_COLLECTOR_HTTP_ENDPOINT",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true,
+        value_parser = value(text)
+    )]
+    pub trace_collector_http_endpoint: Optional<String>,
+
+    /// OTLP/gRPC endpoint for the server's own traces.
+    #[arg(
+        id = "server_instrumentation_otlp_trace_collector_grpc_endpoint",
+        value_name = "URL",
+        long = "server-instrumentation-otlp-trace-collector-grpc-endpoint",
+        env = "PHOENIX_SERVER_INSTRUMENTATION_OTLP_TRACE_COLLECTOR_GRPC_ENDPOINT",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true,
+        value_parser = value(text)
+    )]
+    pub trace_collector_grpc_endpoint: Optional<String>,
+
+    /// OTLP/HTTP endpoint for the server's own logs.
+    #[arg(
+        id = "server_instrumentation_otlp_log_collector_http_endpoint",
+        value_name = "URL",
+        long = "server-instrumentation-otlp-log-collector-http-endpoint",
+        env = "PHOENIX_SERVER_INSTRUMENTATION_OTLP_LOG_COLLECTOR_HTTP_ENDPOINT",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true,
+        value_parser = value(text)
+    )]
+    pub log_collector_http_endpoint: Optional<String>,
+
+    /// OTLP/gRPC endpoint for the server's own logs.
+    #[arg(
+        id = "server_instrumentation_otlp_log_collector_grpc_endpoint",
+        value_name = "URL",
+        long = "server-instrumentation-otlp-log-collector-grpc-endpoint",
+        env = "PHOENIX_SERVER_INSTRUMENTATION_OTLP_LOG_COLLECTOR_GRPC_ENDPOINT",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true,
+        value_parser = value(text)
+    )]
+    pub log_collector_grpc_endpoint: Optional<String>,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoggingMode {
+    /// One line of text an event, for people.
+    Default,
+    /// One JSON object an event, for machines.
+    Structured,
+}
+
+/// Severity under the peer's names, from the least to the most severe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Details for whoever looks into a fault.
+    Debug,
+    /// What the server does.
+    Info,
+    /// What an operator should look at.
+    Warning,
+    /// What failed.
+    Error,
+    /// What stops the server; the log has no such level of its own and writes `ERROR`.
+    Critical,
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        })
+    }
+}
+
+fn logging_mode(given: &str) -> Result<LoggingMode, String> {
+    match given.to_ascii_lowercase().as_str() {
+        "" | "default" => Ok(LoggingMode::Default),
+        "structured" => Ok(LoggingMode::Structured),
+        _ => Err(format!(
+            "{} is not a logging mode; allowed: `default` or `structured`",
+            shown(given)
+        )),
+    }
+}
+
+fn log_level(given: &str, default: LogLevel) -> Result<LogLevel, String> {
+    match given.to_ascii_lowercase().as_str() {
+        "" => Ok(default),
+        "debug" => Ok(LogLevel::Debug),
+        "info" => Ok(LogLevel::Info),
+        "warning" | "warn" => Ok(LogLevel::Warning),
+        "error" => Ok(LogLevel::Error),
+        "critical" | "fatal" => Ok(LogLevel::Critical),
+        _ => Err(format!(
+            "{} is not a level; allowed: `debug`, `info`, `warning`, `error` or `critical`",
+            shown(given)
+        )),
+    }
+}
+
+fn filter(given: &str) -> Result<Option<String>, String> {
+    match EnvFilter::builder().parse(given) {
+        Ok(_) => text(given),
+        Err(err) => Err(format!(
+            "{} is not a log filter ({err}); allowed: directives such as `info,phoenix_server=debug`",
+            shown(given)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{config, refusal};
+
+    #[test]
+    fn levels_and_modes_come_in_any_case() {
+        for (name, level) in [
+            ("DEBUG", LogLevel::Debug),
+            (" info ", LogLevel::Info),
+            ("", LogLevel::Info),
+            ("Warn", LogLevel::Warning),
+            ("warning", LogLevel::Warning),
+            ("error", LogLevel::Error),
+            ("CRITICAL", LogLevel::Critical),
+            ("fatal", LogLevel::Critical),
+        ] {
+            assert_eq!(
+                config(&["--logging-level", name]).telemetry.level,
+                level,
+                "{name}"
+            );
+        }
+        assert_eq!(
+            config(&["--db-logging-level", ""]).telemetry.db_level,
+            LogLevel::Warning
+        );
+        assert_eq!(
+            config(&["--logging-mode", " STRUCTURED"])
+                .telemetry
+                .logging_mode,
+            LoggingMode::Structured
+        );
+        assert!(refusal(&["--logging-level", "trace"]).contains("PHOENIX_LOGGING_LEVEL"));
+        assert!(refusal(&["--logging-mode", "x"]).contains("`default` or `structured`"));
+    }
+
+    #[test]
+    fn a_log_filter_is_checked_at_start() {
+        assert_eq!(
+            config(&["--log-filter", "info,a=debug"])
+                .telemetry
+                .rust_log
+                .as_deref(),
+            Some("info,a=debug")
+        );
+        assert!(refusal(&["--log-filter", "a=b=c"]).contains("RUST_LOG"));
+    }
+}
