@@ -133,15 +133,11 @@ pub fn router(services: Services, options: ApiOptions) -> App {
         services: services.clone(),
         options,
     }));
-    let grpc = tonic::service::Routes::new(otlp::grpc::service(services.clone()))
-        .into_axum_router()
-        .layer(middleware::from_fn_with_state(services.clone(), refuse_before_decoding));
     let router = rest
-        .merge(unlisted())
+        .merge(unlisted(&services))
         .fallback(ui::unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state.clone())
-        .merge(grpc)
         .layer(IdentifyLayer(services.authenticator().clone()))
         .layer(compression())
         .layer(CatchPanicLayer::custom(panic_answer))
@@ -151,9 +147,12 @@ pub fn router(services: Services, options: ApiOptions) -> App {
 }
 
 /// Routes whose wire is described elsewhere than in the OpenAPI document.
-#[expect(clippy::disallowed_methods, reason = "the document describes REST; these three speak OTLP, GraphQL and HTML")]
-fn unlisted() -> Router<ApiState> {
+#[expect(clippy::disallowed_methods, reason = "the document describes REST; these speak OTLP, gRPC, GraphQL and HTML")]
+fn unlisted(services: &Services) -> Router<ApiState> {
+    let grpc = middleware::from_fn_with_state(services.clone(), refuse_before_decoding);
     Router::new()
+        .route_service(otlp::grpc::PATH, otlp::grpc::service(services.clone()))
+        .route_layer(grpc)
         .route("/v1/traces", routing::post(otlp::http::export).layer(axum::extract::DefaultBodyLimit::disable()))
         .route("/graphql", routing::post(graphql_post).get(graphql_page))
         .route("/openapi.json", routing::get(openapi_json))
@@ -188,8 +187,7 @@ async fn graphql_page(_: Cx<SignedIn>, State(state): State<ApiState>) -> Respons
 
 /// Refuses a gRPC request by its headers, before its message is read.
 async fn refuse_before_decoding(State(services): State<Services>, request: Request, next: Next) -> Response {
-    let is_export = request.uri().path() == "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-    if is_export && let Err(error) = services.authorize_request::<TracesWrite>(request.extensions()) {
+    if let Err(error) = services.authorize_request::<TracesWrite>(request.extensions()) {
         return otlp::status::grpc_error(&error).into_http();
     }
     next.run(request).await

@@ -16,6 +16,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Collector(Services);
 
+/// The path of the service and all its methods.
+pub const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/{method}";
+
 /// The largest message that is taken, in bytes, before and after decompression.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
 
