@@ -18,6 +18,7 @@ use sqlx::{
 };
 
 use crate::{
+    ingest::Cell,
     payload::Generator,
     report::{Book, Group, Side, Target, Unit},
     settings::{Engine, Settings},
@@ -191,7 +192,13 @@ async fn insert_postgres(conn: &mut PgConnection, rows: &[Row]) -> Result<()> {
 }
 
 /// Inserts for a while with each batch size and sets our ingest against the better of them.
-pub(crate) async fn run(place: &Place, engine: Engine, settings: &Settings, book: &mut Book) -> Result<()> {
+pub(crate) async fn run(
+    place: &Place,
+    engine: Engine,
+    ingest: Vec<(Cell, Sample)>,
+    settings: &Settings,
+    book: &mut Book,
+) -> Result<()> {
     let mut generator = Generator::new(11);
     let mut random = SmallRng::seed_from_u64(11);
     let now = Clock::system().now().0;
@@ -221,7 +228,7 @@ pub(crate) async fn run(place: &Place, engine: Engine, settings: &Settings, book
         }
     }
     let bare = best.context("nothing was measured")?;
-    for (cell, ours) in book.bulk_ingest(engine) {
+    for (cell, ours) in ingest {
         let what = format!("ingest, {cell}, against bare inserts");
         let target = Target::ShareOfBare(60.0);
         book.set(Group::Hardware, engine, &what, Unit::SpansPerSecond, target, Side::Ours, ours);

@@ -120,6 +120,8 @@ pub(crate) struct Sent {
     pub(crate) latencies: Vec<Duration>,
     /// Bytes of a span on the wire.
     pub(crate) span_size: usize,
+    /// Processor time that the sending took here, in seconds.
+    pub(crate) generator: f64,
 }
 
 enum Sender {
@@ -173,6 +175,7 @@ pub(crate) async fn send(server: &Server, cell: Cell, project: &str, bound: Boun
     }
     let tickets = Arc::new(AtomicU64::new(0));
     let mut workers = JoinSet::new();
+    let cpu = own_cpu()?;
     let began = Instant::now();
     for mut sender in senders {
         let (tickets, templates) = (Arc::clone(&tickets), Arc::clone(&templates));
@@ -198,20 +201,31 @@ pub(crate) async fn send(server: &Server, cell: Cell, project: &str, bound: Boun
             }
         });
     }
-    let mut sent = Sent { spans: 0, began, acked: began, latencies: Vec::new(), span_size };
+    let mut sent = Sent { spans: 0, began, acked: began, latencies: Vec::new(), span_size, generator: 0.0 };
     while let Some(done) = workers.join_next().await {
         let (spans, latencies, acked) = done??;
         sent.spans += spans;
         sent.latencies.extend(latencies);
         sent.acked = sent.acked.max(acked);
     }
+    sent.generator = own_cpu()? - cpu;
     Ok(sent)
 }
 
-/// Measures every cell; returns the number of spans that the server now holds.
-pub(crate) async fn run(server: &Server, engine: Engine, settings: &Settings, book: &mut Book) -> Result<u64> {
+/// What the cells left behind.
+#[derive(Debug)]
+pub(crate) struct Ingested {
+    /// Spans that the server now holds.
+    pub(crate) spans: u64,
+    /// Spans per second of batches under concurrency, which bare inserts are a yardstick for.
+    pub(crate) bulk: Vec<(Cell, Sample)>,
+}
+
+/// Measures every cell.
+pub(crate) async fn run(server: &Server, engine: Engine, settings: &Settings, book: &mut Book) -> Result<Ingested> {
     let warm_up = Cell { transport: Transport::Http, batch: 50, concurrency: 1 };
     let sent = send(server, warm_up, "warm-up", Bound::Spans(50)).await?;
+    let mut bulk = Vec::new();
     let (mut total, _) = server.settle("warm-up", sent.spans, sent.acked).await?;
     for (number, cell) in Cell::all(settings.quick).into_iter().enumerate() {
         let (bound, repeats) = match server.kind {
@@ -224,9 +238,9 @@ pub(crate) async fn run(server: &Server, engine: Engine, settings: &Settings, bo
         let mut span_size = 0;
         for repeat in 0..repeats {
             let project = format!("cell-{number}-{repeat}");
-            let (own, used) = (own_cpu()?, server.process.cpu()?);
+            let used = server.process.cpu()?;
             let sent = send(server, cell, &project, bound).await?;
-            generator += own_cpu()? - own;
+            generator += sent.generator;
             seconds += (sent.acked - sent.began).as_secs_f64();
             let at_last_ack = server.process.cpu()?;
             let (count, all) = server.settle(&project, sent.spans, sent.acked).await?;
@@ -249,7 +263,11 @@ pub(crate) async fn run(server: &Server, engine: Engine, settings: &Settings, bo
         if readable < spans {
             note = format!("{} LOST; {note}", spans - readable);
         }
-        book.set(Group::Ingest, engine, &cell, Unit::SpansPerSecond, cell.target(), server.kind, Sample::of(rates).note(note));
+        if cell.batch > 1 && cell.concurrency > 1 {
+            bulk.push((cell, Sample::of(rates.clone())));
+        }
+        let sample = Sample::of(rates).note(note);
+        book.set(Group::Ingest, engine, cell, Unit::SpansPerSecond, cell.target(), server.kind, sample);
     }
-    Ok(total)
+    Ok(Ingested { spans: total, bulk })
 }

@@ -70,7 +70,7 @@ async fn run(settings: &Settings) -> Result<()> {
             eprintln!("{:?} on {engine}", subject.kind);
             // One that fails does not take the figures of the others with it.
             if let Err(error) = measure(subject, *engine, root.path(), cluster.as_ref(), settings, &mut book).await {
-                eprintln!("{error:?}");
+                eprintln!("{error:#}");
                 book.failures.push(format!("{:?} on {engine}: {error:#}", subject.kind));
             }
         }
@@ -118,12 +118,12 @@ async fn measure(
     }
     if settings.wants(Scenario::Ingest) {
         let empty = place.size().await?;
-        let spans = ingest::run(&server, engine, settings, book).await?;
+        let ingested = ingest::run(&server, engine, settings, book).await?;
         lifecycle::peak_memory(&server, engine, book)?;
-        lifecycle::disk(&server, &place, engine, spans, empty, book).await?;
+        lifecycle::disk(&server, &place, engine, ingested.spans, empty, book).await?;
         if subject.kind == SubjectKind::Ours {
             let place = Place::fresh(root, "bare", cluster).await?;
-            bare_insert::run(&place, engine, settings, book).await?;
+            bare_insert::run(&place, engine, ingested.bulk, settings, book).await?;
         }
     }
     if settings.wants(Scenario::Durability) {

@@ -85,7 +85,7 @@ async fn copy_spans(place: &Place, copies: u64) -> Result<()> {
             .await?;
             tables.push(columns(&text));
         }
-        let last: i64 = sqlx::query_scalar("SELECT MAX(id) FROM spans").fetch_one(&mut conn).await?;
+        let last: i64 = sqlx::query_scalar("SELECT CAST(MAX(id) AS BIGINT) FROM spans").fetch_one(&mut conn).await?;
         for statement in statements(&tables[0], &tables[1], last, copies) {
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await?;
         }
@@ -102,7 +102,7 @@ async fn copy_spans(place: &Place, copies: u64) -> Result<()> {
             .await?;
         tables.push(columns(&text));
     }
-    let last: i64 = sqlx::query_scalar("SELECT MAX(id) FROM spans").fetch_one(&mut conn).await?;
+    let last: i64 = sqlx::query_scalar("SELECT CAST(MAX(id) AS BIGINT) FROM spans").fetch_one(&mut conn).await?;
     sqlx::raw_sql("PRAGMA synchronous = OFF; BEGIN").execute(&mut conn).await?;
     for statement in statements(&tables[0], &tables[1], last, copies) {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await?;

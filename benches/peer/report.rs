@@ -267,13 +267,6 @@ impl Book {
         }
     }
 
-    /// Returns our ingest figures for batches under concurrency, which the bare inserts are a yardstick for.
-    pub(crate) fn bulk_ingest(&self, engine: Engine) -> Vec<(String, Sample)> {
-        let ingest = self.rows.iter().filter(|r| r.group == Group::Ingest && r.engine == engine);
-        let bulk = ingest.filter(|r| !r.what.contains("of 1,") && !r.what.ends_with(" 1 at once"));
-        bulk.filter_map(|r| Some((r.what.clone(), Sample::of(r.ours.clone()?.values)))).collect()
-    }
-
     /// Renders the tables.
     pub(crate) fn markdown(&self, machine: &[(String, String)], settings: &Settings) -> String {
         let mut text = "# phoenix-server beside Arize Phoenix\n\n".to_owned();

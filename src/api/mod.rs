@@ -30,7 +30,7 @@ use tower_http::{
 
 use crate::{
     auth::{cookie::CookieOptions, layer::IdentifyLayer},
-    domain::scope::{SignedIn, TracesWrite, OwnAccount},
+    domain::scope::{OwnAccount, Public, SignedIn, TracesWrite},
     error::Error,
     service::{Services, cx::Cx},
 };
@@ -181,8 +181,14 @@ async fn graphql_post(_: Cx<OwnAccount>, State(state): State<ApiState>, request:
 }
 
 /// The explorer page; scripts use it to ask whether a session is valid.
-async fn graphql_page(_: Cx<SignedIn>, State(state): State<ApiState>) -> Response {
-    state.pages().page(ui::index::Page::Graphiql)
+async fn graphql_page(_: Cx<Public>, State(state): State<ApiState>, request: Request) -> Response {
+    let mut response = state.pages().page(ui::index::Page::Graphiql);
+    if let Err(error) = state.services().authorize_request::<SignedIn>(request.extensions()) {
+        // The page all the same: in a browser whose access cookie has expired it renews the session by itself.
+        *response.status_mut() = rest::problem::status(&error);
+        rest::problem::add_headers(&error, response.headers_mut());
+    }
+    response
 }
 
 /// Refuses a gRPC request by its headers, before its message is read.

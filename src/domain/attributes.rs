@@ -189,8 +189,11 @@ fn flatten_into(key: String, value: Value, flat: &mut Map<String, Value>) {
 /// a list; where a key is both a value and a prefix, the dotted key stays as it is.
 #[must_use]
 pub fn unflatten(map: Map<String, Value>) -> Map<String, Value> {
+    let mut entries: Vec<(String, Value)> = map.into_iter().collect();
+    // A key comes before those that it is a prefix of, so that the value and not the map gets the plain name.
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut root = Map::new();
-    for (key, value) in map {
+    for (key, value) in entries {
         let value = if key == "metadata" { open_object(value) } else { value };
         if let Some(value) = nest(&mut root, &key, value) {
             root.insert(key, value);
@@ -270,7 +273,7 @@ mod tests {
             json!({"input_messages": [{"message": {"role": "system"}}, {"message": {"role": "user"}}]})
         );
         let collision = object(json!({"a": 1, "a.b": 2, "x.y": 1, "x": 2}));
-        assert_eq!(Value::Object(unflatten(collision)), json!({"a": 1, "a.b": 2, "x": {"y": 1}}));
+        assert_eq!(Value::Object(unflatten(collision)), json!({"a": 1, "a.b": 2, "x": 2, "x.y": 1}));
     }
 
     fn any_value() -> impl Strategy<Value = AnyValue> {

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         api_key::{ApiKey, KeyKind, NewApiKey},
         id::{ApiKeyId, ProjectId, UserId},
+        page::{Cursor, Page, PageRequest},
         project::Projects,
         scope::{Role, ScopeSet},
         secret::HashedToken,
@@ -155,4 +156,49 @@ pub async fn revoke(conn: Conn<'_>, id: ApiKeyId, kind: KeyKind, now: UnixNanos)
 /// Returns the role of the user that a user key acts for.
 pub async fn role_of_owner(conn: Conn<'_>, user_id: UserId) -> Result<Option<Role>> {
     Ok(super::users::find(conn, user_id).await?.map(|user| user.role))
+}
+
+/// Lists the keys of a user that are neither revoked nor expired, newest first.
+pub async fn list_of_user(conn: Conn<'_>, user_id: UserId, now: UnixNanos) -> Result<Vec<ApiKey>> {
+    let rows: Vec<ApiKeyRow> = on!(conn, |c| sqlx::query_as(sql!(
+        "SELECT id, kind, user_id, created_by, name, description, masked, role, scopes, bound_to_projects, created_at, expires_at, revoked_at
+         FROM api_keys
+         WHERE user_id = $1 AND kind = 'user' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
+         ORDER BY id DESC"
+    ))
+    .bind(user_id)
+    .bind(now)
+    .fetch_all(c)
+    .await)?;
+    rows.into_iter().map(|row| row.into_key(Vec::new())).collect()
+}
+
+/// Lists the user keys of everybody that are neither revoked nor expired, newest first.
+pub async fn list_of_users(conn: Conn<'_>, now: UnixNanos, page: PageRequest) -> Result<Page<ApiKey>> {
+    let from = page.from.map_or(i64::MAX, |c| c.id);
+    let rows: Vec<ApiKeyRow> = on!(conn, |c| sqlx::query_as(sql!(
+        "SELECT id, kind, user_id, created_by, name, description, masked, role, scopes, bound_to_projects, created_at, expires_at, revoked_at
+         FROM api_keys
+         WHERE kind = 'user' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) AND id <= $2
+         ORDER BY id DESC
+         LIMIT $3"
+    ))
+    .bind(now)
+    .bind(from)
+    .bind(page.fetch())
+    .fetch_all(c)
+    .await)?;
+    let page = page.page(rows, |row| Cursor { key: row.id.0, id: row.id.0 });
+    let keys: Result<Vec<ApiKey>> = page.items.into_iter().map(|row| row.into_key(Vec::new())).collect();
+    Ok(Page { items: keys?, next: page.next })
+}
+
+/// Returns the owner of a living user key.
+pub async fn find_owner(conn: Conn<'_>, id: ApiKeyId) -> Result<Option<UserId>> {
+    Ok(on!(conn, |c| sqlx::query_scalar(sql!(
+        "SELECT user_id FROM api_keys WHERE id = $1 AND kind = 'user' AND revoked_at IS NULL"
+    ))
+    .bind(id)
+    .fetch_optional(c)
+    .await)?)
 }

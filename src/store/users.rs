@@ -130,3 +130,18 @@ pub async fn update_username(conn: Conn<'_>, id: UserId, username: &str, now: Un
         other => Ok(other?),
     }
 }
+
+/// Finds users by row id.
+pub async fn list_by_ids(conn: Conn<'_>, ids: &[UserId]) -> Result<Vec<User>> {
+    let rows: Vec<UserRow> = on!(conn, |c| {
+        let mut query = sqlx::QueryBuilder::new(
+            "SELECT id, user_role_id, username, email, auth_method, password_hash, password_needs_reset, created_at,
+                 updated_at
+             FROM users
+             WHERE TRUE",
+        );
+        super::push_in(&mut query, "id", ids.iter().map(|id| id.0));
+        query.build_query_as().fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().map(User::from).collect())
+}

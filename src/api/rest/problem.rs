@@ -84,8 +84,8 @@ pub fn detail(error: &Error) -> String {
 
 const fn fault_text(fault: CredentialFault) -> &'static str {
     match fault {
-        CredentialFault::Missing => "Missing credentials",
-        CredentialFault::Invalid => "Invalid token",
+        // The peer's one word for both; the challenge tells them apart.
+        CredentialFault::Missing | CredentialFault::Invalid => "Invalid token",
         CredentialFault::Expired => "Expired token",
         CredentialFault::Revoked => "Revoked token",
         CredentialFault::Conflicting => "The request carries credentials of different callers",

@@ -56,10 +56,7 @@ impl Pages {
         let script = format!("Object.defineProperty(window,\"Config\",{{value:Object.freeze({config}),writable:false}})");
         let prepare = |name| {
             let html = assets::html(name).unwrap_or_else(|| MISSING.to_owned());
-            let root = &options.root_path;
-            html.replace("/*__PHOENIX_CONFIG__*/", &script)
-                .replace("href=\"/", &format!("href=\"{root}/"))
-                .replace("src=\"/", &format!("src=\"{root}/"))
+            html.replace("/*__PHOENIX_CONFIG__*/", &script).replace("__BASENAME__", &options.root_path)
         };
         Self { app: prepare("index.html"), docs: prepare("docs.html"), graphiql: prepare("graphiql.html") }
     }

@@ -24,6 +24,10 @@ pub async fn unknown_path(State(state): State<ApiState>, request: Request) -> Re
     if let Some(asset) = assets::find(path, request.headers()) {
         return asset;
     }
+    if path.starts_with("/assets/") {
+        // A page in its place would be taken for a script.
+        return Problem(Error::NotFound(format!("There is nothing at {path}").into())).into_response();
+    }
     let page = match path {
         "/docs" | "/redoc" => index::Page::Docs,
         _ => index::Page::App,

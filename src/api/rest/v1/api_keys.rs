@@ -2,20 +2,27 @@
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     api::{
-        extract::{Json, Path},
-        rest::{Routes, page::DataBody, problem::Answer, route},
+        extract::{Json, Path, Query},
+        rest::{
+            Routes,
+            page::{self, DataBody, ListBody},
+            problem::Answer,
+            route,
+        },
     },
     domain::{
         api_key::{ApiKey as DomainKey, KeyKind, NewApiKey},
         id::{ApiKeyId, GlobalId},
+        page::Order,
         project::Projects,
-        scope::{Admin, Role},
+        scope::{Admin, Role, SignedIn},
         secret::PlainToken,
         time::UnixNanos,
+        user::User,
     },
     error::Error,
     service::{api_keys, cx::Cx},
@@ -28,6 +35,10 @@ pub fn routes() -> Routes {
         .add(route!(get_system_api_keys))
         .add(route!(create_system_api_key))
         .add(route!(delete_system_api_key))
+        .add(route!(get_user_api_keys))
+        .add(route!(create_user_api_key))
+        .add(route!(delete_user_api_key))
+        .add(route!(get_all_user_api_keys))
 }
 
 /// A key without its secret.
@@ -167,4 +178,92 @@ async fn create_system_api_key(
 async fn delete_system_api_key(cx: Cx<Admin>, Path(id): Path<String>) -> Answer<StatusCode> {
     api_keys::revoke_system(&cx, key_id(&id, KeyKind::System)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A user key with its owner.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserApiKey {
+    #[serde(flatten)]
+    api_key: ApiKey,
+    user: ApiKeyUser,
+}
+
+/// The owner of a key.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApiKeyUser {
+    id: String,
+    username: String,
+    email: String,
+}
+
+impl From<(DomainKey, User)> for UserApiKey {
+    fn from((key, user): (DomainKey, User)) -> Self {
+        let id = GlobalId::encode("User", user.id.0);
+        Self { api_key: key.into(), user: ApiKeyUser { id, username: user.username, email: user.email } }
+    }
+}
+
+/// Lists the caller's own keys, newest first
+#[utoipa::path(
+    get, path = "/v1/user/api_keys", operation_id = "getUserApiKeys", tag = "api_keys",
+    responses((status = 200, body = DataBody<Vec<ApiKey>>))
+)]
+async fn get_user_api_keys(cx: Cx<SignedIn>) -> Answer<axum::Json<DataBody<Vec<ApiKey>>>> {
+    let keys = api_keys::list_own(&cx).await?;
+    Ok(axum::Json(DataBody { data: keys.into_iter().map(ApiKey::from).collect() }))
+}
+
+/// Creates a key that acts for the caller, who must be logged in
+///
+/// The field `key` holds the secret: it is shown in this answer and never again.
+#[utoipa::path(
+    post, path = "/v1/user/api_keys", operation_id = "createUserApiKey", tag = "api_keys",
+    request_body = CreateApiKeyRequestBody,
+    responses((status = 201, body = DataBody<CreatedApiKey>), (status = 422))
+)]
+async fn create_user_api_key(
+    cx: Cx<SignedIn>,
+    Json(body): Json<CreateApiKeyRequestBody>,
+) -> Answer<(StatusCode, axum::Json<DataBody<CreatedApiKey>>)> {
+    let created = api_keys::create_user(&cx, body.data.into_new()?).await?;
+    Ok((StatusCode::CREATED, axum::Json(DataBody { data: created.into() })))
+}
+
+/// Revokes a user key
+///
+/// One's own, or anyone's for an ADMIN. It is refused from this moment on, for good.
+#[utoipa::path(
+    delete, path = "/v1/user/api_keys/{api_key_id}", operation_id = "deleteUserApiKey", tag = "api_keys",
+    params(("api_key_id" = String, Path, description = "Global id")),
+    responses((status = 204), (status = 404), (status = 422))
+)]
+async fn delete_user_api_key(cx: Cx<SignedIn>, Path(id): Path<String>) -> Answer<StatusCode> {
+    api_keys::revoke_user(&cx, key_id(&id, KeyKind::User)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// How to list everybody's keys.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListUserApiKeysQuery {
+    /// Where the page begins, from the page before.
+    cursor: Option<String>,
+    /// Rows of the page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<i64>,
+}
+
+/// Lists everybody's user keys, newest first
+#[utoipa::path(
+    get, path = "/v1/users/api_keys", operation_id = "getAllUserApiKeys", tag = "api_keys",
+    params(ListUserApiKeysQuery),
+    responses((status = 200, body = ListBody<UserApiKey>), (status = 422))
+)]
+async fn get_all_user_api_keys(
+    cx: Cx<Admin>,
+    Query(query): Query<ListUserApiKeysQuery>,
+) -> Answer<axum::Json<ListBody<UserApiKey>>> {
+    let page = page::request(query.cursor.as_deref(), query.limit, page::MAX_LIMIT, Order::Desc)?;
+    Ok(axum::Json(api_keys::list_of_users(&cx, page).await?.map(UserApiKey::from).into()))
 }

@@ -1,0 +1,17 @@
+//! One test binary. Everything goes through the real router, on SQLite and on Postgres; what needs a process or a
+//! socket starts one.
+
+mod support;
+
+mod access;
+mod api_keys;
+mod bad_input;
+mod documents;
+mod durability;
+mod ingest;
+mod layers;
+mod login;
+mod process;
+mod projects;
+mod spans;
+mod ui;

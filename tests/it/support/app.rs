@@ -1,0 +1,139 @@
+//! The application in process: the real router, a database of its own, a clock that is turned by hand.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use clap::Parser;
+use phoenix_server::{
+    app::App,
+    config::Config,
+    domain::{
+        scope::{Role, Scope},
+        time::{Clock, UnixNanos},
+    },
+};
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+use super::client::Client;
+
+pub const SECRET: &str = "a-secret-for-tests-of-36-characters0";
+pub const ADMIN_SECRET: &str = "an-admin-secret-for-tests-of-40-chars-01";
+/// A password that people of the tests have after they changed their first one.
+pub const PASSWORD: &str = "correct-horse";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(flatten)]
+    config: Config,
+}
+
+pub struct TestApp {
+    pub app: App,
+    pub clock: Clock,
+    pub config: Config,
+    keys: AtomicU32,
+    _dir: TempDir,
+}
+
+impl TestApp {
+    /// Authentication on.
+    pub async fn new(engine: Engine) -> Self {
+        Self::with(engine, |_| ()).await
+    }
+
+    /// With a change to the configuration.
+    pub async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = config(engine, dir.path());
+        change(&mut config);
+        let clock = Clock::manual(UnixNanos::parse("2026-06-01T12:00:00Z").unwrap());
+        let app = App::start(&config, clock.clone()).await.unwrap();
+        Self { app, clock, config, keys: AtomicU32::new(0), _dir: dir }
+    }
+
+    /// Nobody.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.app.router.clone())
+    }
+
+    /// The bearer of the admin secret.
+    pub fn admin_secret(&self) -> Client {
+        self.anonymous().bearer(ADMIN_SECRET)
+    }
+
+    /// A system key, made by the command line's own door: with a role, and narrowed to scopes if there are any.
+    pub async fn key(&self, role: Role, scopes: Option<&[Scope]>) -> Client {
+        self.anonymous().bearer(&self.key_text(role, scopes, &[]).await)
+    }
+
+    /// A system key that is bound to projects.
+    pub async fn bound_key(&self, role: Role, projects: &[&str]) -> Client {
+        self.anonymous().bearer(&self.key_text(role, None, projects).await)
+    }
+
+    async fn key_text(&self, role: Role, scopes: Option<&[Scope]>, projects: &[&str]) -> String {
+        use phoenix_server::{auth::password::Passwords, domain::api_key::NewApiKey, service::bootstrap};
+        let db = phoenix_server::app::open_database(&self.config).await.unwrap();
+        let passwords = Passwords::new().await.unwrap();
+        let seed = bootstrap::Seed::default();
+        let deployment = bootstrap::run(&db, &passwords, &seed, self.clock.now()).await.unwrap();
+        let projects: Vec<String> = projects.iter().map(|&p| p.to_owned()).collect();
+        let key = NewApiKey {
+            name: format!("test {}", self.keys.fetch_add(1, Ordering::Relaxed)),
+            description: None,
+            expires_at: None,
+            role,
+            scopes: scopes.map(|s| s.iter().copied().collect()),
+            projects: bootstrap::projects_by_name(&db, &projects).await.unwrap(),
+        };
+        let token = bootstrap::add_system_key(&db, &deployment, &key, self.clock.now()).await.unwrap();
+        db.close().await;
+        token.expose().to_owned()
+    }
+
+    /// `admin@localhost`, logged in, first password changed.
+    pub async fn admin(&self) -> Client {
+        let first = self.anonymous().login("admin@localhost", "admin").await;
+        let changed = first.graphql(&change_password("admin", PASSWORD)).await;
+        assert_eq!(changed.json()["errors"], serde_json::Value::Null, "{}", changed.text());
+        self.anonymous().login("admin@localhost", PASSWORD).await
+    }
+}
+
+pub fn change_password(current: &str, new: &str) -> String {
+    format!(
+        "mutation {{ patchViewer(input: {{currentPassword: \"{current}\", newPassword: \"{new}\"}}) {{ user {{ id \
+         passwordNeedsReset }} }} }}"
+    )
+}
+
+/// The configuration of tests: every default but for database and secrets.
+pub fn config(engine: Engine, dir: &std::path::Path) -> Config {
+    let mut arguments = vec!["test".to_owned(), "--working-dir".to_owned(), dir.display().to_string()];
+    if engine == Engine::Postgres {
+        arguments.extend(["--database-url".to_owned(), postgres_url()]);
+        arguments.extend(["--sql-database-schema".to_owned(), format!("it_{}", uuid())]);
+    }
+    let mut config = Arguments::try_parse_from(arguments).unwrap().config;
+    config.auth.enabled = true;
+    config.auth.secret = Some(SecretString::from(SECRET));
+    config.auth.admin_secret = Some(SecretString::from(ADMIN_SECRET));
+    config.validate().unwrap();
+    config
+}
+
+pub fn postgres_url() -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests are told where Postgres is by the environment")]
+    let url = std::env::var("TEST_POSTGRES_URL");
+    url.expect("TEST_POSTGRES_URL: run the tests with `make test`")
+}
+
+pub fn uuid() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}

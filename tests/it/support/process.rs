@@ -1,0 +1,87 @@
+//! The real binary, as a process with sockets.
+
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::app::{ADMIN_SECRET, Engine, SECRET, postgres_url};
+
+pub struct Process {
+    pub child: Child,
+    pub port: u16,
+    pub grpc_port: u16,
+}
+
+/// Two ports that are free now.
+fn free_ports() -> (u16, u16) {
+    let bind = || TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let (one, other) = (bind(), bind());
+    (one.local_addr().unwrap().port(), other.local_addr().unwrap().port())
+}
+
+/// The binary with a clean environment: nothing but its variables.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phoenix-server"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+impl Process {
+    /// Starts a server with authentication on and waits until it is ready.
+    pub async fn start(engine: Engine, dir: &Path, schema: &str) -> Self {
+        Self::start_with(engine, dir, schema, &[]).await
+    }
+
+    /// Starts it with further variables.
+    pub async fn start_with(engine: Engine, dir: &Path, schema: &str, environment: &[(&str, &str)]) -> Self {
+        let (port, grpc_port) = free_ports();
+        let mut command = command(&["serve"]);
+        command
+            .env("PHOENIX_HOST", "127.0.0.1")
+            .env("PHOENIX_PORT", port.to_string())
+            .env("PHOENIX_GRPC_PORT", grpc_port.to_string())
+            .env("PHOENIX_WORKING_DIR", dir)
+            .env("PHOENIX_ENABLE_AUTH", "true")
+            .env("PHOENIX_SECRET", SECRET)
+            .env("PHOENIX_ADMIN_SECRET", ADMIN_SECRET)
+            .envs(environment.iter().copied())
+            .stdout(Stdio::null());
+        if engine == Engine::Postgres {
+            command.env("PHOENIX_SQL_DATABASE_URL", postgres_url()).env("PHOENIX_SQL_DATABASE_SCHEMA", schema);
+        }
+        let process = Self { child: command.spawn().unwrap(), port, grpc_port };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !reqwest::get(process.url("/readyz")).await.is_ok_and(|r| r.status() == 200) {
+            assert!(Instant::now() < deadline, "not ready in time");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        process
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Ends the process at once, as a crash would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to stop and returns whether it ended well.
+    pub fn terminate(&mut self) -> bool {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,44 @@
+import { X } from "lucide-react";
+import type { ReactNode } from "react";
+import { Dialog, Heading } from "react-aria-components/Dialog";
+import { Modal, ModalOverlay } from "react-aria-components/Modal";
+import { IconButton } from "./button";
+import styles from "./dialog.module.css";
+
+interface DialogBoxProps {
+  readonly title: string;
+  readonly isOpen: boolean;
+  readonly onClose: () => void;
+  readonly children: ReactNode;
+  readonly role?: "dialog" | "alertdialog";
+  /** A click beside the dialog closes it, unless something would be lost. */
+  readonly isDismissable?: boolean;
+}
+
+export function DialogBox({ title, isOpen, onClose, children, role = "dialog", isDismissable = true }: DialogBoxProps) {
+  return (
+    <ModalOverlay
+      isOpen={isOpen}
+      isDismissable={isDismissable}
+      isKeyboardDismissDisabled={!isDismissable}
+      onOpenChange={(open) => {
+        if (!open) onClose();
+      }}
+      className={styles["scrim"] ?? ""}
+    >
+      <Modal className={styles["modal"] ?? ""}>
+        <Dialog role={role} className={styles["dialog"] ?? ""}>
+          <header className={styles["header"]}>
+            <Heading slot="title">{title}</Heading>
+            {isDismissable && <IconButton icon={X} label="Close" onClick={onClose} />}
+          </header>
+          {children}
+        </Dialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}
+
+export function DialogActions({ children }: { readonly children: ReactNode }) {
+  return <div className={styles["actions"]}>{children}</div>;
+}

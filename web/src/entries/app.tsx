@@ -1,0 +1,59 @@
+import "@/styles/tokens.css";
+import "@/styles/base.css";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { createBrowserRouter, redirect } from "react-router";
+import { RouterProvider } from "react-router/dom";
+import { queryClient } from "@/api/query-client";
+import { Starting } from "@/components/starting";
+import { config } from "@/config";
+import { tracePath } from "@/lib/paths";
+import { RouteError } from "@/routes/error";
+
+/** Each page is a file of its own, fetched when it is first visited. */
+const router = createBrowserRouter(
+  [
+    {
+      ErrorBoundary: RouteError,
+      HydrateFallback: Starting,
+      children: [
+        { path: "/login", lazy: () => import("@/routes/login") },
+        { path: "/reset-password", lazy: () => import("@/routes/reset-password") },
+        {
+          path: "/",
+          lazy: () => import("@/routes/shell"),
+          children: [
+            {
+              ErrorBoundary: RouteError,
+              children: [
+                { index: true, loader: () => redirect("/projects") },
+                { path: "projects", lazy: () => import("@/routes/projects") },
+                { path: "projects/:projectId", loader: ({ params }) => redirect(tracePath(params["projectId"])) },
+                { path: "projects/:projectId/traces", lazy: () => import("@/routes/traces") },
+                { path: "projects/:projectId/traces/:traceId", lazy: () => import("@/routes/trace") },
+                { path: "projects/:projectId/spans/:traceId?", loader: ({ params }) => redirect(tracePath(params["projectId"], params["traceId"])) },
+                { path: "redirects/:what/:id", lazy: () => import("@/routes/redirects") },
+                { path: "settings", loader: () => redirect("/settings/api-keys") },
+                { path: "settings/api-keys", lazy: () => import("@/routes/api-keys") },
+                { path: "*", lazy: () => import("@/routes/not-found") },
+              ],
+            },
+          ],
+        },
+      ],
+    },
+  ],
+  { basename: config.basename || "/" },
+);
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={queryClient}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,17 @@
+import { describe, expect, it } from "vitest";
+import { snippetsFor } from "./snippets";
+
+const text = (withKey: boolean) => JSON.stringify(snippetsFor({ endpoint: "https://t.example/sub", project: "default", withKey }));
+
+describe("snippetsFor", () => {
+  it("points every snippet at this server", () => {
+    for (const snippet of snippetsFor({ endpoint: "https://t.example/sub", project: "default", withKey: true })) {
+      expect(snippet.steps.map((step) => step.code).join("\n")).toContain("https://t.example/sub");
+    }
+  });
+  it("speaks of keys only where keys are needed", () => {
+    expect(text(true)).toContain("PHOENIX_API_KEY");
+    expect(text(false)).not.toContain("PHOENIX_API_KEY");
+    expect(text(false)).not.toContain("uthorization");
+  });
+});

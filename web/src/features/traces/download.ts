@@ -1,0 +1,29 @@
+import { errorOfResponse } from "@/api/errors";
+import { rest } from "@/api/rest";
+
+const PAGE = 1000;
+
+/** Saves all spans of a trace as one file, as the REST API gives them. */
+export async function downloadTrace(project: string, traceId: string): Promise<void> {
+  const spans: unknown[] = [];
+  let cursor: string | null = null;
+  do {
+    const { data, error, response } = await page(project, traceId, cursor);
+    if (!data) throw await errorOfResponse(new Response(JSON.stringify(error), response));
+    spans.push(...data.data);
+    cursor = data.next_cursor;
+  } while (cursor !== null);
+
+  const url = URL.createObjectURL(new Blob([JSON.stringify({ data: spans }, null, 2)], { type: "application/json" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = `trace-${traceId}.json`;
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
+function page(project: string, traceId: string, cursor: string | null) {
+  return rest.GET("/v1/projects/{project_identifier}/spans", {
+    params: { path: { project_identifier: project }, query: { trace_id: [traceId], limit: PAGE, cursor } },
+  });
+}

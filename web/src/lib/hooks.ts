@@ -1,0 +1,78 @@
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useState, useSyncExternalStore } from "react";
+
+/** The current time, renewed every `everyMs`, for "3m ago". */
+export function useNow(everyMs = 15_000): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => {
+      setNow(Date.now());
+    }, everyMs);
+    return () => {
+      clearInterval(timer);
+    };
+  }, [everyMs]);
+  return now;
+}
+
+export function useWidth(ref: RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    setWidth(element.clientWidth);
+    const observer = new ResizeObserver(() => {
+      setWidth(element.clientWidth);
+    });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+    };
+  }, [ref]);
+  return width;
+}
+
+export function useMediaQuery(query: string): boolean {
+  return useSyncExternalStore(
+    useCallback(
+      (changed) => {
+        const list = window.matchMedia(query);
+        list.addEventListener("change", changed);
+        return () => {
+          list.removeEventListener("change", changed);
+        };
+      },
+      [query],
+    ),
+    () => window.matchMedia(query).matches,
+  );
+}
+
+/** A small preference of this browser, such as a width or a time format. */
+export function usePreference<T extends string>(key: string, initial: T, allowed?: readonly T[]): [T, (value: T) => void] {
+  const [value, setValue] = useState<T>(() => {
+    try {
+      const stored = localStorage.getItem(key) as T | null;
+      return stored !== null && (!allowed || allowed.includes(stored)) ? stored : initial;
+    } catch {
+      return initial;
+    }
+  });
+  const change = useCallback(
+    (next: T) => {
+      setValue(next);
+      try {
+        localStorage.setItem(key, next);
+      } catch {
+        // The choice then lasts as long as the page.
+      }
+    },
+    [key],
+  );
+  return [value, change];
+}
+
+export function useDocumentTitle(title: string): void {
+  useEffect(() => {
+    document.title = title === "" ? "phoenix-server" : `${title} · phoenix-server`;
+  }, [title]);
+}

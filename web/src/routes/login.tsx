@@ -1,0 +1,112 @@
+import { LogIn } from "lucide-react";
+import { type SyntheticEvent, useEffect, useRef, useState } from "react";
+import { useLocation, useNavigate, useSearchParams } from "react-router";
+import { queryClient } from "@/api/query-client";
+import { Button } from "@/components/button";
+import { Field } from "@/components/field";
+import { Notice } from "@/components/states";
+import { config, serverPath } from "@/config";
+import { AuthPage } from "@/features/auth/auth-page";
+import form from "@/features/auth/form.module.css";
+import { login } from "@/features/auth/login";
+import { useDocumentTitle } from "@/lib/hooks";
+import { safeReturnUrl } from "@/lib/return-url";
+
+/** Pages that the server serves beside this application. */
+const ownPages = /^\/(docs|graphql)([/?#]|$)/;
+
+export function Component() {
+  useDocumentTitle("Sign in");
+  const [search] = useSearchParams();
+  const navigate = useNavigate();
+  const location = useLocation();
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [waitUntil, setWaitUntil] = useState<number | null>(null);
+  const email = useRef<HTMLInputElement>(null);
+  const password = useRef<HTMLInputElement>(null);
+  const passwordChanged = (location.state as { passwordChanged?: boolean } | null)?.passwordChanged === true;
+
+  useEffect(() => {
+    if (waitUntil === null) return;
+    const timer = setTimeout(
+      () => {
+        setWaitUntil(null);
+        setProblem(null);
+      },
+      Math.max(0, waitUntil - Date.now()),
+    );
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [waitUntil]);
+
+  async function submit(event: SyntheticEvent) {
+    event.preventDefault();
+    setBusy(true);
+    setProblem(null);
+    const result = await login(email.current?.value.trim() ?? "", password.current?.value ?? "");
+    switch (result.kind) {
+      case "signedIn": {
+        queryClient.clear();
+        const returnUrl = safeReturnUrl(search.get("returnUrl"));
+        if (ownPages.test(returnUrl)) window.location.replace(serverPath(returnUrl));
+        else await navigate(returnUrl, { replace: true });
+        return;
+      }
+      case "refused":
+        setProblem("This e-mail address and password do not belong together.");
+        password.current?.select();
+        break;
+      case "wait":
+        setProblem(
+          result.seconds === null
+            ? "Too many attempts. Wait a few minutes and try again."
+            : `Too many attempts. Try again in ${result.seconds > 90 ? `${String(Math.ceil(result.seconds / 60))} minutes` : `${String(result.seconds)} seconds`}.`,
+        );
+        if (result.seconds !== null) setWaitUntil(Date.now() + result.seconds * 1000);
+        break;
+      case "failed":
+        setProblem(result.message);
+        break;
+    }
+    setBusy(false);
+  }
+
+  if (config.basicAuthDisabled) {
+    return (
+      <AuthPage title="Sign in" intro="Signing in with a password is turned off on this server.">
+        <SupportLine />
+      </AuthPage>
+    );
+  }
+
+  return (
+    <AuthPage title="Sign in" intro="Traces, spans and the keys that write them.">
+      {passwordChanged && !problem && <Notice tone="success">Your password was changed. Sign in with the new one.</Notice>}
+      {problem && <Notice tone="danger">{problem}</Notice>}
+      <form
+        className={form["form"]}
+        onSubmit={(event) => {
+          void submit(event);
+        }}
+      >
+        <Field ref={email} label="E-mail" name="email" type="text" inputMode="email" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus />
+        <Field ref={password} label="Password" name="password" type="password" autoComplete="current-password" required />
+        <Button type="submit" variant="primary" icon={LogIn} busy={busy} disabled={waitUntil !== null}>
+          Sign in
+        </Button>
+      </form>
+      <SupportLine />
+    </AuthPage>
+  );
+}
+
+function SupportLine() {
+  if (!config.supportEmail) return null;
+  return (
+    <p className={form["quiet"]}>
+      Need help? <a href={`mailto:${config.supportEmail}`}>{config.supportEmail}</a>
+    </p>
+  );
+}
