@@ -4,22 +4,21 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use opentelemetry_proto::tonic::trace::v1::{Span, span::Event};
-use phoenix_server::domain::{
-    attributes,
-    span::{Remainder, keys},
-    time::Clock,
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use phoenix_server::{
+    api::otlp::decode::decode,
+    domain::{span::NewSpan, time::Clock},
 };
-use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
-use serde_json::{Map, Value};
+use prost::Message as _;
+use rand::{SeedableRng as _, rngs::SmallRng};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, QueryBuilder, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use crate::{
     ingest::Cell,
-    payload::Generator,
+    payload::{Generator, Template},
     report::{Book, Group, Side, Target, Unit},
     settings::{Engine, Settings},
     stats::{Sample, real},
@@ -28,73 +27,9 @@ use crate::{
 
 const COLUMNS: &str = "id, project_id, start_time_unix_nano, end_time_unix_nano, trace_id, span_id, parent_span_id, name, \
      otel_kind, span_kind, status_code, status_message, session_id, model_name, prompt_tokens, completion_tokens, \
-     origin_id, remainder, attributes";
-const WIDTH: usize = 19;
-/// Rows of one `VALUES` list on `SQLite`: longer ones gained nothing.
+     origin_id, remainder, flat_attributes, attributes";
+/// Rows of one `VALUES` list on SQLite.
 const RUN: usize = 64;
-
-/// One row of `spans`.
-#[derive(Clone, Debug)]
-struct Row {
-    id: i64,
-    start: i64,
-    trace_id: [u8; 16],
-    span_id: [u8; 8],
-    parent_span_id: Option<[u8; 8]>,
-    name: String,
-    span_kind: String,
-    status_code: i16,
-    session_id: Option<String>,
-    model_name: Option<String>,
-    prompt_tokens: Option<i64>,
-    completion_tokens: Option<i64>,
-    remainder: Option<Vec<u8>>,
-    attributes: String,
-}
-
-impl Row {
-    fn of(span: Span, start: i64) -> Result<Self> {
-        let root = span.parent_span_id.is_empty();
-        let time = u64::try_from(start)?;
-        let events = span.events.into_iter().map(|e| Event { time_unix_nano: time, ..e }).collect();
-        let remainder = Remainder(Span { events, ..Span::default() });
-        let json = attributes::encode(span.attributes).json;
-        let read: Map<String, Value> = serde_json::from_str(&json)?;
-        let text = |key: &str| read.get(key).and_then(Value::as_str).map(str::to_owned);
-        let number = |key: &str| read.get(key).and_then(Value::as_i64);
-        Ok(Self {
-            id: 0,
-            start,
-            trace_id: [0; 16],
-            span_id: [0; 8],
-            parent_span_id: (!root).then_some([0; 8]),
-            name: span.name,
-            span_kind: text(keys::SPAN_KIND).context("a span without kind")?,
-            status_code: i16::try_from(span.status.map_or(0, |s| s.code))?,
-            session_id: text(keys::SESSION_ID),
-            model_name: text(keys::MODEL_NAME),
-            prompt_tokens: number(keys::PROMPT_TOKENS),
-            completion_tokens: number(keys::COMPLETION_TOKENS),
-            remainder: remainder.encode(),
-            attributes: json,
-        })
-    }
-}
-
-/// Gives rows fresh ids: five rows are a trace.
-fn renew(rows: &mut [Row], next_id: &mut i64, random: &mut SmallRng) {
-    for trace in rows.chunks_mut(5) {
-        let (trace_id, root) = (random.random(), random.random());
-        for row in trace {
-            row.id = *next_id;
-            row.start += 1_000_000_000;
-            row.trace_id = trace_id;
-            row.span_id = if row.parent_span_id.is_some() { random.random() } else { root };
-            row.parent_span_id = row.parent_span_id.map(|_| root);
-            *next_id += 1;
-        }
-    }
-}
 
 /// A connection to an empty database with our tables.
 enum Store {
@@ -109,6 +44,7 @@ impl Store {
             sqlx::raw_sql(include_str!("../../migrations/postgres/0001_init.sql")).execute(&mut conn).await?;
             return Ok(Self::Postgres(conn));
         }
+        // As the server opens it.
         let options = SqliteConnectOptions::new()
             .filename(place.home.join("phoenix.db"))
             .create_if_missing(true)
@@ -122,70 +58,77 @@ impl Store {
         Ok(Self::Sqlite(conn))
     }
 
-    async fn insert(&mut self, rows: &[Row]) -> Result<()> {
+    /// Inserts rows in one transaction; their row ids count on from `first`.
+    async fn insert(&mut self, first: i64, rows: &[NewSpan]) -> Result<()> {
         match self {
-            Self::Sqlite(conn) => insert_sqlite(conn, rows).await,
-            Self::Postgres(conn) => insert_postgres(conn, rows).await,
+            Self::Sqlite(conn) => insert_sqlite(conn, first, rows).await,
+            Self::Postgres(conn) => insert_postgres(conn, first, rows).await,
         }
     }
 }
 
-async fn insert_sqlite(conn: &mut SqliteConnection, rows: &[Row]) -> Result<()> {
-    let row = format!("({})", vec!["?"; WIDTH].join(", "));
+async fn insert_sqlite(conn: &mut SqliteConnection, first: i64, rows: &[NewSpan]) -> Result<()> {
     let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+    let mut ids = first..;
     for run in rows.chunks(RUN) {
-        let values = vec![row.as_str(); run.len()].join(", ");
-        let mut query = sqlx::query(AssertSqlSafe(format!("INSERT INTO spans ({COLUMNS}) VALUES {values}")));
-        for row in run {
-            query = query
-                .bind(row.id)
-                .bind(1_i64)
-                .bind(row.start)
-                .bind(row.start + 900_000)
-                .bind(row.trace_id.as_slice())
-                .bind(row.span_id.as_slice())
-                .bind(row.parent_span_id.as_ref().map(<[u8; 8]>::as_slice))
-                .bind(row.name.as_str())
-                .bind(1_i16)
-                .bind(row.span_kind.as_str())
-                .bind(row.status_code)
-                .bind("")
-                .bind(row.session_id.as_deref())
-                .bind(row.model_name.as_deref())
-                .bind(row.prompt_tokens)
-                .bind(row.completion_tokens)
-                .bind(1_i64)
-                .bind(row.remainder.as_deref())
-                .bind(row.attributes.as_str());
-        }
-        query.execute(&mut *tx).await?;
+        let mut query = QueryBuilder::new(format!("INSERT INTO spans ({COLUMNS}) "));
+        query.push_values(run.iter().zip(&mut ids), |mut values, (span, id)| {
+            values
+                .push_bind(id)
+                .push_bind(1_i64)
+                .push_bind(span.start)
+                .push_bind(span.end)
+                .push_bind(span.trace_id.0.as_slice())
+                .push_bind(span.span_id.0.as_slice())
+                .push_bind(span.parent_span_id.as_ref().map(|p| p.0.as_slice()))
+                .push_bind(span.name.as_str())
+                .push_bind(span.otel_kind)
+                .push_bind(span.span_kind.as_str())
+                .push_bind(span.status_code.number())
+                .push_bind(span.status_message.as_str())
+                .push_bind(span.session_id.as_deref())
+                .push_bind(span.model_name.as_deref())
+                .push_bind(span.tokens.prompt)
+                .push_bind(span.tokens.completion)
+                .push_bind(span.origin.id)
+                .push_bind(span.remainder.as_deref())
+                .push_bind(span.flat_attributes)
+                .push_bind(span.attributes.as_str());
+        });
+        query.build().execute(&mut *tx).await?;
     }
     Ok(tx.commit().await?)
 }
 
-async fn insert_postgres(conn: &mut PgConnection, rows: &[Row]) -> Result<()> {
+async fn insert_postgres(conn: &mut PgConnection, first: i64, rows: &[NewSpan]) -> Result<()> {
     let mut tx = conn.begin().await?;
     sqlx::query(AssertSqlSafe(format!(
         "INSERT INTO spans ({COLUMNS})
-         SELECT a, 1, b, b + 900000, c, d, e, f, 1, g, h, '', i, j, k, l, 1, m, n::jsonb
-         FROM UNNEST($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[], $7::text[],
-                     $8::smallint[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bytea[], $14::text[])
-             AS t (a, b, c, d, e, f, g, h, i, j, k, l, m, n)"
+         SELECT a, 1, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s::jsonb
+         FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[],
+                     $8::smallint[], $9::text[], $10::smallint[], $11::text[], $12::text[], $13::text[], $14::bigint[],
+                     $15::bigint[], $16::bigint[], $17::bytea[], $18::bool[], $19::text[])
+             AS t (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s)"
     )))
-    .bind(rows.iter().map(|r| r.id).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.start).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.trace_id.as_slice()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.span_id.as_slice()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.parent_span_id.as_ref().map(<[u8; 8]>::as_slice)).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.name.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.span_kind.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.status_code).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.session_id.as_deref()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.model_name.as_deref()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.prompt_tokens).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.completion_tokens).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.remainder.as_deref()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|r| r.attributes.as_str()).collect::<Vec<_>>())
+    .bind((first..).take(rows.len()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.start.0).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.end.0).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.trace_id.0.as_slice()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.span_id.0.as_slice()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.parent_span_id.as_ref().map(|p| p.0.as_slice())).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.name.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.otel_kind).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.span_kind.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.status_code.number()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.status_message.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.session_id.as_deref()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.model_name.as_deref()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.tokens.prompt).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.tokens.completion).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.origin.id).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.remainder.as_deref()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.flat_attributes).collect::<Vec<_>>())
+    .bind(rows.iter().map(|s| s.attributes.as_str()).collect::<Vec<_>>())
     .execute(&mut *tx)
     .await?;
     Ok(tx.commit().await?)
@@ -199,30 +142,35 @@ pub(crate) async fn run(
     settings: &Settings,
     book: &mut Book,
 ) -> Result<()> {
-    let mut generator = Generator::new(11);
-    let mut random = SmallRng::seed_from_u64(11);
-    let now = Clock::system().now().0;
-    let spans = (0_i64..).zip(generator.spans(4_000));
-    let mut rows = spans.map(|(n, span)| Row::of(span, now + n * 1_000_000)).collect::<Result<Vec<_>>>()?;
+    let clock = Clock::system();
+    let mut random = SmallRng::from_os_rng();
     let mut next_id = 1;
     let mut store = Store::open(place).await?;
     let mut best: Option<Sample> = None;
     for size in [512, 1_000] {
+        let mut generator = Generator::new(11);
+        let templates: Vec<Template> =
+            (0..4).map(|_| Template::new(&mut generator, "bare", size)).collect::<Result<_>>()?;
         let mut rates = Vec::new();
         for _ in 0..3 {
-            let (mut inserted, mut spent) = (0_u64, Duration::ZERO);
-            while spent < settings.ingest_time() {
-                renew(&mut rows, &mut next_id, &mut random);
-                for batch in rows.chunks_exact(size) {
-                    let began = Instant::now();
-                    store.insert(batch).await?;
-                    spent += began.elapsed();
-                    inserted += batch.len() as u64;
+            let (mut inserted, mut spent) = (0, Duration::ZERO);
+            for template in templates.iter().cycle() {
+                // Made as the server makes them, outside the clock.
+                let message = template.fill(&mut random, u64::try_from(clock.now().0)?);
+                let export = decode(ExportTraceServiceRequest::decode(message)?, None, "bare");
+                let rows: Vec<NewSpan> = export.batches.into_iter().flat_map(|b| b.spans).collect();
+                let began = Instant::now();
+                store.insert(next_id, &rows).await?;
+                spent += began.elapsed();
+                next_id += i64::try_from(rows.len())?;
+                inserted += rows.len() as u64;
+                if spent >= settings.ingest_time() {
+                    break;
                 }
             }
             rates.push(real(inserted) / spent.as_secs_f64());
         }
-        let sample = Sample::of(rates).note(format!("bare: batches of {size}"));
+        let sample = Sample::of(rates).note(format!("batches of {size}"));
         if best.as_ref().and_then(Sample::median) < sample.median() {
             best = Some(sample);
         }

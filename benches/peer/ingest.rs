@@ -94,7 +94,7 @@ impl Cell {
             50 => 500,
             _ => 1_024,
         };
-        if quick { spans / 2 } else { spans }
+        if quick { spans / 3 } else { spans }
     }
 }
 
@@ -153,7 +153,8 @@ impl Sender {
                 },
             };
             if let Some(body) = answer {
-                let rejected = ExportTraceServiceResponse::decode(body)?.partial_success.map_or(0, |p| p.rejected_spans);
+                let rejected =
+                    ExportTraceServiceResponse::decode(body)?.partial_success.map_or(0, |p| p.rejected_spans);
                 ensure!(rejected == 0, "{rejected} spans were rejected");
                 return Ok(());
             }
@@ -167,7 +168,8 @@ pub(crate) async fn send(server: &Server, cell: Cell, project: &str, bound: Boun
     // Enough different requests that no cache sees the same text twice in a row; a few MB at most.
     let variants = (2_048 / cell.batch).clamp(4, 64);
     let mut generator = Generator::new(7);
-    let templates: Arc<[Template]> = (0..variants).map(|_| Template::new(&mut generator, project, cell.batch)).collect();
+    let templates: Arc<[Template]> =
+        (0..variants).map(|_| Template::new(&mut generator, project, cell.batch)).collect::<Result<_>>()?;
     let span_size = templates.iter().map(Template::span_size).sum::<usize>() / variants;
     let mut senders = Vec::new();
     for _ in 0..cell.concurrency {

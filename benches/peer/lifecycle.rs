@@ -85,7 +85,8 @@ pub(crate) async fn durability(
     let stopped = server.stop(signal).await?;
     let server = subject.start(place).await?;
     let stored = server.count(&mut server.connect().await?, &project).await?;
-    let ended = stopped.map_or("had to be killed".to_owned(), |t| format!("ended after {:.0} ms", t.as_secs_f64() * 1e3));
+    let ended =
+        stopped.map_or("had to be killed".to_owned(), |t| format!("ended after {:.0} ms", t.as_secs_f64() * 1e3));
     let note = format!("{stored} of {} there, {ended}", sent.spans);
     let missing = Sample::once(real(sent.spans.saturating_sub(stored))).note(note);
     book.set(Group::Durability, engine, name, Unit::Spans, Target::AtMost(0.0), server.kind, missing);

@@ -51,8 +51,7 @@ async fn main() -> Result<()> {
 }
 
 async fn run(settings: &Settings) -> Result<()> {
-    let subjects =
-        settings.subjects.iter().map(|kind| Subject::find(*kind, settings)).collect::<Result<Vec<_>>>()?;
+    let subjects = settings.subjects.iter().map(|kind| Subject::find(*kind, settings)).collect::<Result<Vec<_>>>()?;
     let mut machine = report::machine()?;
     machine.push(("ours".to_owned(), concat!("phoenix-server ", env!("CARGO_PKG_VERSION")).to_owned()));
     machine.push(("peer".to_owned(), format!("Arize Phoenix {PEER_VERSION}")));
@@ -68,8 +67,10 @@ async fn run(settings: &Settings) -> Result<()> {
         }
         for subject in &subjects {
             eprintln!("{:?} on {engine}", subject.kind);
-            // One that fails does not take the figures of the others with it.
-            if let Err(error) = measure(subject, *engine, root.path(), cluster.as_ref(), settings, &mut book).await {
+            // One that fails or hangs does not take the figures of the others with it.
+            let measuring = measure(subject, *engine, root.path(), cluster.as_ref(), settings, &mut book);
+            let done = tokio::time::timeout(settings.patience(), measuring).await;
+            if let Err(error) = done.unwrap_or_else(|_| Err(anyhow::anyhow!("took too long"))) {
                 eprintln!("{error:#}");
                 book.failures.push(format!("{:?} on {engine}: {error:#}", subject.kind));
             }
@@ -123,7 +124,9 @@ async fn measure(
         lifecycle::disk(&server, &place, engine, ingested.spans, empty, book).await?;
         if subject.kind == SubjectKind::Ours {
             let place = Place::fresh(root, "bare", cluster).await?;
-            bare_insert::run(&place, engine, ingested.bulk, settings, book).await?;
+            if let Err(error) = bare_insert::run(&place, engine, ingested.bulk, settings, book).await {
+                book.failures.push(format!("bare inserts on {engine}: {error:#}"));
+            }
         }
     }
     if settings.wants(Scenario::Durability) {

@@ -15,9 +15,6 @@ use crate::{
 };
 
 const PROJECT: &str = "page";
-/// Spans that the peer is sent; the rest are copies made in its database, since it would store for half an hour.
-const SEED: u64 = 2_048;
-
 /// Measures on a place of its own; returns the two cold starts: on the fresh database and on the filled one.
 pub(crate) async fn run(
     subject: &Subject,
@@ -29,8 +26,9 @@ pub(crate) async fn run(
     let server = subject.start(place).await?;
     let fresh = server.cold_start.as_secs_f64() * 1e3;
     let wanted = settings.page_spans();
-    let seed = if subject.kind == SubjectKind::Peer { SEED } else { wanted };
-    let cell = Cell { transport: Transport::Http, batch: 512, concurrency: 4 };
+    // The peer would store for half an hour: it is sent some, and the rest are copies made in its database.
+    let seed = if subject.kind == SubjectKind::Peer { wanted / 50 } else { wanted };
+    let cell = Cell { transport: Transport::Http, batch: 200, concurrency: 4 };
     let sent = send(&server, cell, PROJECT, Bound::Spans(seed)).await?;
     let (mut spans, _) = server.settle(PROJECT, sent.spans, sent.acked).await?;
     server.stop(Signal::TERM).await?;
@@ -96,10 +94,11 @@ async fn copy_spans(place: &Place, copies: u64) -> Result<()> {
     let mut conn = place.sqlite().await?;
     let mut tables = Vec::new();
     for table in ["traces", "spans"] {
-        let text: String = sqlx::query_scalar("SELECT group_concat(name) FROM pragma_table_info($1) WHERE name <> 'id'")
-            .bind(table)
-            .fetch_one(&mut conn)
-            .await?;
+        let text: String =
+            sqlx::query_scalar("SELECT group_concat(name) FROM pragma_table_info($1) WHERE name <> 'id'")
+                .bind(table)
+                .fetch_one(&mut conn)
+                .await?;
         tables.push(columns(&text));
     }
     let last: i64 = sqlx::query_scalar("SELECT CAST(MAX(id) AS BIGINT) FROM spans").fetch_one(&mut conn).await?;

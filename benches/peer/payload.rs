@@ -1,5 +1,6 @@
 //! Export requests of realistic LLM spans of 2 to 4 kB, encoded once and given fresh ids and times for every request.
 
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
@@ -31,12 +32,15 @@ const WORDS: &str = "the of and to in a is that for it as was with be by on not 
 
 /// Makes spans; the same seed makes the same ones.
 #[derive(Debug)]
-pub(crate) struct Generator(SmallRng);
+pub(crate) struct Generator {
+    random: SmallRng,
+    words: Vec<&'static str>,
+}
 
 impl Generator {
     /// Starts with a seed.
     pub(crate) fn new(seed: u64) -> Self {
-        Self(SmallRng::seed_from_u64(seed))
+        Self { random: SmallRng::seed_from_u64(seed), words: WORDS.split_whitespace().collect() }
     }
 
     /// Makes spans of whole traces, with stand-ins for ids and times.
@@ -47,18 +51,18 @@ impl Generator {
 
     fn span(&mut self, place: usize) -> Span {
         let kind = TRACE[place];
-        let room = self.0.random_range(1_500..3_300);
+        let room = self.random.random_range(1_500..3_300);
         let mut attributes = vec![
             string("openinference.span.kind", kind),
-            string("session.id", format!("session-{}", self.0.random_range(0..200))),
-            string("user.id", format!("user-{}", self.0.random_range(0..50))),
+            string("session.id", format!("session-{}", self.random.random_range(0..200))),
+            string("user.id", format!("user-{}", self.random.random_range(0..50))),
             string("metadata", r#"{"tenant":"acme","release":"2026.4","region":"eu-west-1"}"#),
             string("input.mime_type", "text/plain"),
             string("output.mime_type", "text/plain"),
         ];
         let (name, mut parts) = match kind {
             "LLM" => {
-                let (prompt, completion) = (self.0.random_range(200..900), self.0.random_range(20..400));
+                let (prompt, completion) = (self.random.random_range(200..900), self.random.random_range(20..400));
                 attributes.extend([
                     string("llm.model_name", "gpt-4o-2024-11-20"),
                     string("llm.provider", "openai"),
@@ -82,8 +86,9 @@ impl Generator {
             "RETRIEVER" => {
                 for document in 0..3 {
                     let key = format!("retrieval.documents.{document}.document");
-                    attributes.push(string(&format!("{key}.id"), format!("doc-{}", self.0.random_range(0..9_999))));
-                    attributes.push(double(&format!("{key}.score"), self.0.random_range(0.0..1.0)));
+                    attributes
+                        .push(string(&format!("{key}.id"), format!("doc-{}", self.random.random_range(0..9_999))));
+                    attributes.push(double(&format!("{key}.score"), self.random.random_range(0.0..1.0)));
                 }
                 let texts = [
                     "input.value",
@@ -102,10 +107,10 @@ impl Generator {
         };
         let share = room / parts.len();
         attributes.extend(parts.drain(..).map(|key| string(key, self.text(share))));
-        let failed = self.0.random_ratio(1, 20);
+        let failed = self.random.random_ratio(1, 20);
         let mut events = Vec::new();
         if kind == "LLM" {
-            events.push(event("first_token", vec![double("latency_ms", self.0.random_range(80.0..900.0))]));
+            events.push(event("first_token", vec![double("latency_ms", self.random.random_range(80.0..900.0))]));
         }
         if failed {
             let message = string("exception.message", self.text(120));
@@ -127,10 +132,9 @@ impl Generator {
     }
 
     fn text(&mut self, length: usize) -> String {
-        let words: Vec<&str> = WORDS.split_whitespace().collect();
         let mut text = String::with_capacity(length + 16);
         while text.len() < length {
-            text.push_str(words.choose(&mut self.0).copied().unwrap_or_default());
+            text.push_str(self.words.choose(&mut self.random).copied().unwrap_or_default());
             text.push(' ');
         }
         text
@@ -177,7 +181,7 @@ pub(crate) struct Template {
 
 impl Template {
     /// Encodes a request of `spans` spans for a project.
-    pub(crate) fn new(generator: &mut Generator, project: &str, spans: usize) -> Self {
+    pub(crate) fn new(generator: &mut Generator, project: &str, spans: usize) -> Result<Self> {
         let resource = Resource {
             attributes: vec![string("openinference.project.name", project), string("service.name", "checkout")],
             ..Resource::default()
@@ -192,7 +196,7 @@ impl Template {
         for span in generator.spans(spans) {
             let encoded = span.encode_to_vec();
             let field = field(2, &encoded);
-            slots.push(find(&field, scope_spans.len()));
+            slots.push(find(&field, scope_spans.len())?);
             scope_spans.extend(field);
         }
         // Each message around the spans moves them on by its own header.
@@ -208,7 +212,7 @@ impl Template {
                 *place += shift;
             }
         }
-        Self { bytes: outer, slots }
+        Ok(Self { bytes: outer, slots })
     }
 
     /// Returns the number of spans.
@@ -256,20 +260,19 @@ fn field(number: u32, message: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Finds the stand-ins in an encoded span that lies at `offset`. Required ones that are not there would be a mistake in
-/// this file; the servers would then see repeated ids, and the count of stored spans tell.
-fn find(encoded: &[u8], offset: usize) -> Slots {
+/// Finds the stand-ins in an encoded span that lies at `offset`.
+fn find(encoded: &[u8], offset: usize) -> Result<Slots> {
     let all = |pattern: &[u8]| -> Vec<usize> {
         let found = encoded.windows(pattern.len()).enumerate().filter(|(_, w)| *w == pattern);
         found.map(|(at, _)| at + offset).collect()
     };
-    let first = |pattern: &[u8]| all(pattern).first().copied();
-    Slots {
-        trace: first(&TRACE_ID).unwrap_or(offset),
-        span: first(&SPAN_ID).unwrap_or(offset),
-        parent: first(&PARENT_ID),
-        start: first(&START.to_le_bytes()).unwrap_or(offset),
-        end: first(&END.to_le_bytes()).unwrap_or(offset),
+    let one = |pattern: &[u8]| all(pattern).first().copied().context("an encoded span lacks a stand-in");
+    Ok(Slots {
+        trace: one(&TRACE_ID)?,
+        span: one(&SPAN_ID)?,
+        parent: one(&PARENT_ID).ok(),
+        start: one(&START.to_le_bytes())?,
+        end: one(&END.to_le_bytes())?,
         events: all(&EVENT.to_le_bytes()),
-    }
+    })
 }

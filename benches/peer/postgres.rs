@@ -35,7 +35,12 @@ impl Cluster {
         }
         let data = home.join("data");
         let mut initdb = clean_command(programs.join("initdb"), &home);
-        initdb.arg("--pgdata").arg(&data).args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
+        initdb.arg("--pgdata").arg(&data).args([
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+        ]);
         run_as(&mut initdb, user);
         let made = initdb.output().context("cannot run initdb")?;
         ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
@@ -75,8 +80,7 @@ impl Cluster {
     pub(crate) async fn size(&self, database: &str) -> Result<u64> {
         let mut conn = self.connect("postgres").await?;
         sqlx::raw_sql("CHECKPOINT").execute(&mut conn).await?;
-        let size: i64 =
-            sqlx::query_scalar("SELECT pg_database_size($1)").bind(database).fetch_one(&mut conn).await?;
+        let size: i64 = sqlx::query_scalar("SELECT pg_database_size($1)").bind(database).fetch_one(&mut conn).await?;
         Ok(u64::try_from(size)?)
     }
 

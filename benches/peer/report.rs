@@ -3,7 +3,7 @@
 use std::{fmt, fmt::Write as _, path::Path};
 
 use anyhow::Result;
-use jiff::Timestamp;
+use phoenix_server::domain::time::Clock;
 use serde_json::{Value, json};
 
 use crate::{
@@ -330,7 +330,7 @@ pub(crate) fn machine() -> Result<Vec<(String, String)>> {
     let memory = field(&read("/proc/meminfo"), "MemTotal");
     let gib = memory.trim_end_matches(" kB").parse::<u64>().map_or(0.0, |kib| real(kib) / 1024.0 / 1024.0);
     let kernel = read("/proc/sys/kernel/osrelease");
-    let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
+    let date = Clock::system().now().to_rfc3339().chars().take(10).collect();
     Ok(vec![
         ("date".to_owned(), date),
         ("cores".to_owned(), std::thread::available_parallelism()?.to_string()),

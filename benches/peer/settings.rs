@@ -16,7 +16,7 @@ pub(crate) enum SubjectKind {
 /// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Engine {
-    /// `SQLite`, in the server's working folder.
+    /// SQLite, in the server's working folder.
     Sqlite,
     /// Postgres, in a throw-away cluster.
     Postgres,
@@ -123,6 +123,11 @@ impl Settings {
     /// Spans that are acknowledged before a server is stopped.
     pub(crate) fn durability_spans(&self) -> u64 {
         if self.quick { 2_048 } else { 8_192 }
+    }
+
+    /// How long one server may take on one engine, all in all.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_mins(if self.quick { 6 } else { 15 })
     }
 
     /// Cold starts on a fresh database.

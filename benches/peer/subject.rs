@@ -62,7 +62,7 @@ impl Place {
         }
     }
 
-    /// Connects to the `SQLite` file.
+    /// Connects to the SQLite file.
     pub(crate) async fn sqlite(&self) -> Result<sqlx::SqliteConnection> {
         let options = SqliteConnectOptions::new().filename(self.home.join("phoenix.db"));
         Ok(options.disable_statement_logging().connect().await?)
@@ -254,7 +254,14 @@ async fn mint_key(conn: &mut Connection) -> Result<String> {
         // `/healthz` may answer before the rest of a server does.
         if conn.get("/readyz").await?.0 == StatusCode::OK {
             let Ok(data) = conn.graphql(mutation, json!({})).await else {
-                let (_, _, body) = conn.send(Method::POST, "/v1/system/api_keys", Some("application/json"), "{\"data\":{\"name\":\"bench\"}}".into()).await?;
+                let (_, _, body) = conn
+                    .send(
+                        Method::POST,
+                        "/v1/system/api_keys",
+                        Some("application/json"),
+                        "{\"data\":{\"name\":\"bench\"}}".into(),
+                    )
+                    .await?;
                 let data: serde_json::Value = serde_json::from_slice(&body)?;
                 return Ok(data["data"]["key"].as_str().context("no key")?.to_owned());
             };
@@ -288,7 +295,6 @@ fn run(command: &mut Command) -> Result<()> {
 
 /// Sends an export request over HTTP; returns status and body.
 pub(crate) async fn export(conn: &mut Connection, message: Bytes) -> Result<(StatusCode, Bytes)> {
-    let (status, _, body) =
-        conn.send(Method::POST, "/v1/traces", Some("application/x-protobuf"), message).await?;
+    let (status, _, body) = conn.send(Method::POST, "/v1/traces", Some("application/x-protobuf"), message).await?;
     Ok((status, body))
 }

@@ -54,6 +54,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             }
         })?;
         let bytes = bytes.to_bytes();
+        refuse_zero_characters(&bytes)?;
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|e| invalid("body", &e))?;
         json.end().map_err(|e| Error::invalid("body", format!("JSON decode error: {e}")))?;
@@ -70,9 +71,30 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
+        if query.contains("%00") {
+            return Err(Error::invalid("query", "Zero characters are not taken").into());
+        }
         let pairs = serde_html_form::Deserializer::from_bytes(query.as_bytes());
         Ok(Self(serde_path_to_error::deserialize(pairs).map_err(|e| invalid("query", &e))?))
     }
+}
+
+/// Refuses texts with U+0000 anywhere in a JSON document: Postgres cannot hold them.
+pub(super) fn refuse_zero_characters(json: &[u8]) -> Result<(), Error> {
+    fn has_zero(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::String(text) => text.contains('\0'),
+            serde_json::Value::Array(values) => values.iter().any(has_zero),
+            serde_json::Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || has_zero(value)),
+            _ => false,
+        }
+    }
+    // Only a document with the escape in it can hold one; it may yet be an escaped backslash before `u0000`.
+    let suspicious = json.windows(6).any(|w| w == b"\\u0000");
+    if suspicious && serde_json::from_slice(json).is_ok_and(|value| has_zero(&value)) {
+        return Err(Error::invalid("body", "Zero characters are not taken"));
+    }
+    Ok(())
 }
 
 fn invalid<E: std::fmt::Display>(place: &'static str, error: &serde_path_to_error::Error<E>) -> Error {
@@ -88,15 +110,14 @@ fn invalid<E: std::fmt::Display>(place: &'static str, error: &serde_path_to_erro
 #[derive(Debug)]
 pub struct Path<T>(pub T);
 
-impl<T, S> FromRequestParts<S> for Path<T>
-where
-    T: DeserializeOwned + Send,
-    S: Send + Sync,
-{
+impl<S: Send + Sync> FromRequestParts<S> for Path<String> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+        match axum::extract::Path::<String>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) if value.contains('\0') => {
+                Err(Error::invalid("path", "Zero characters are not taken").into())
+            }
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(rejection) => Err(Error::invalid("path", rejection.body_text()).into()),
         }

@@ -170,6 +170,7 @@ async fn graphql_post(_: Cx<OwnAccount>, State(state): State<ApiState>, request:
     let bytes = axum::body::to_bytes(body, MAX_GRAPHQL_BYTES).await.map_err(|_| {
         Error::TooLarge(format!("A GraphQL request has at most {MAX_GRAPHQL_BYTES} bytes").into())
     })?;
+    extract::refuse_zero_characters(&bytes)?;
     let query: async_graphql::Request =
         serde_json::from_slice(&bytes).map_err(|e| Error::Malformed(format!("The body is no GraphQL request: {e}").into()))?;
     let executed = graphql::execute(&state.0.schema, &state.0.services, &parts.extensions, query).await?;

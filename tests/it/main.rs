@@ -1,6 +1,8 @@
 //! One test binary. Everything goes through the real router, on SQLite and on Postgres; what needs a process or a
 //! socket starts one.
 
+#![expect(unreachable_pub, reason = "a test binary exports nothing")]
+
 mod support;
 
 mod access;

@@ -209,6 +209,10 @@ fn parse(plain: &[u8], encoding: Encoding) -> Result<ExportTraceServiceRequest> 
     match encoding {
         Encoding::Protobuf => ExportTraceServiceRequest::decode(plain)
             .map_err(|e| format!("Request body is invalid ExportTraceServiceRequest: {e}")),
+        // A message is an object; what reads it would take a list of its members as well.
+        Encoding::Json if plain.trim_ascii_start().first() != Some(&b'{') => {
+            Err("Request body is invalid ExportTraceServiceRequest: not a JSON object".to_owned())
+        }
         Encoding::Json => serde_json::from_slice(plain)
             .map_err(|e| format!("Request body is invalid ExportTraceServiceRequest: {e}")),
     }
@@ -221,13 +225,15 @@ fn answer(encoding: Encoding, rejected: Rejected) -> Response {
         rejected_spans: i64::try_from(rejected.spans).unwrap_or(i64::MAX),
         error_message: rejected.message(),
     });
-    let answer = ExportTraceServiceResponse { partial_success };
-    let body = match encoding {
-        Encoding::Protobuf => answer.encode_to_vec(),
-        Encoding::Json => match answer.partial_success {
-            None => b"{}".to_vec(),
-            Some(_) => serde_json::to_vec(&answer).unwrap_or_default(),
-        },
+    let body = match (encoding, partial_success) {
+        (Encoding::Protobuf, partial_success) => ExportTraceServiceResponse { partial_success }.encode_to_vec(),
+        (Encoding::Json, None) => b"{}".to_vec(),
+        // Protobuf's JSON mapping writes 64-bit integers as text.
+        (Encoding::Json, Some(partial)) => serde_json::json!({ "partialSuccess": {
+            "rejectedSpans": partial.rejected_spans.to_string(), "errorMessage": partial.error_message,
+        }})
+        .to_string()
+        .into_bytes(),
     };
     (StatusCode::OK, [(header::CONTENT_TYPE, encoding.media_type())], body).into_response()
 }

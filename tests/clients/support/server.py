@@ -58,9 +58,12 @@ class Server:
 
 
 @contextmanager
-def running_server(directory: Path) -> Iterator[Server]:
-    """The server that the environment names: one that runs already, or one started here and stopped at the end."""
-    if base_url := os.environ.get("PHOENIX_TEST_BASE_URL"):
+def running_server(directory: Path, **changes: str) -> Iterator[Server]:
+    """The server that the environment names: one that runs already, or one started here and stopped at the end.
+
+    With changes to its variables it is always one of its own.
+    """
+    if not changes and (base_url := os.environ.get("PHOENIX_TEST_BASE_URL")):
         yield Server(
             base_url=base_url.rstrip("/"),
             grpc_port=int(os.environ["PHOENIX_TEST_GRPC_PORT"]),
@@ -81,6 +84,7 @@ def running_server(directory: Path) -> Iterator[Server]:
         "PHOENIX_ADMIN_SECRET": server.admin_secret,
         # The first administrator still has the password of the first start: let that session use the API.
         "PHOENIX_ENFORCE_PASSWORD_RESET": "false",
+        **changes,
     }
     if database_url := os.environ.get("PHOENIX_TEST_DATABASE_URL"):
         environment["PHOENIX_SQL_DATABASE_URL"] = database_url

@@ -133,6 +133,11 @@ impl From<OrderParam> for Order {
     }
 }
 
+/// Reads a parameter that means something even when it is empty.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
 /// How to list spans.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -162,6 +167,7 @@ pub struct ListSpansQuery {
     #[serde(default)]
     span_id: Vec<String>,
     /// With this parent; `null` asks for roots.
+    #[serde(default, deserialize_with = "given")]
     parent_id: Option<String>,
     /// With one of these names.
     #[serde(default)]
@@ -200,6 +206,7 @@ pub struct SearchSpansQuery {
     #[serde(default)]
     span_id: Vec<String>,
     /// With this parent; `null` asks for roots.
+    #[serde(default, deserialize_with = "given")]
     parent_id: Option<String>,
     /// With one of these names.
     #[serde(default)]
