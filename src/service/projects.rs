@@ -115,3 +115,26 @@ pub async fn delete(cx: &Cx<ProjectsManage>, project: &ProjectRef) -> Result<()>
     tracing::info!(project.id = found.id.0, "project deleted");
     Ok(())
 }
+
+/// Returns living projects by row id; those that the caller may not see are missing.
+pub async fn by_ids(cx: &Cx<ProjectsRead>, ids: &[ProjectId]) -> Result<HashMap<ProjectId, Project>> {
+    let mut reader = cx.read().await?;
+    store::projects::list_by_ids(reader.conn(), &cx.projects(), ids).await
+}
+
+/// What a list of projects is narrowed to, for callers of this room.
+pub type ListFilter = ProjectFilter;
+
+/// The order of a list of projects, for callers of this room.
+pub type ListSort = store::projects::ProjectSort;
+
+/// Lists projects in an order of choice, each with the cursor of its place.
+pub async fn list_sorted(
+    cx: &Cx<ProjectsRead>,
+    filter: &ProjectFilter,
+    sort: ListSort,
+    page: PageRequest,
+) -> Result<Page<(Project, crate::domain::page::Cursor)>> {
+    let mut reader = cx.read().await?;
+    store::projects::list_sorted(reader.conn(), &cx.projects(), filter, sort, page).await
+}

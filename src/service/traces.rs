@@ -61,3 +61,23 @@ pub async fn spans_of(cx: &Cx<TracesRead>, project: ProjectId, traces: &[TraceId
     }
     Ok(by_trace)
 }
+
+/// Returns a trace of a living project by row id.
+pub async fn get_living(cx: &Cx<TracesRead>, id: crate::domain::id::TraceRowId) -> Result<Trace> {
+    let trace = get(cx, TraceRef::Row(id)).await?;
+    living(cx, vec![trace]).await?.pop().ok_or_else(|| Error::NotFound("Trace not found".into()))
+}
+
+/// Finds the first trace of a living project that has this OpenTelemetry id.
+pub async fn find_by_otel_id(cx: &Cx<TracesRead>, id: TraceId) -> Result<Option<Trace>> {
+    let found = by_otel_ids(cx, &[id]).await?;
+    Ok(living(cx, found).await?.into_iter().min_by_key(|t| t.id))
+}
+
+/// Keeps the traces whose project is not marked as deleted.
+async fn living(cx: &Cx<TracesRead>, traces: Vec<Trace>) -> Result<Vec<Trace>> {
+    let projects: Vec<ProjectId> = traces.iter().map(|t| t.project_id).collect();
+    let mut reader = cx.read().await?;
+    let living = store::projects::list_by_ids(reader.conn(), &cx.projects(), &projects).await?;
+    Ok(traces.into_iter().filter(|t| living.contains_key(&t.project_id)).collect())
+}

@@ -73,3 +73,9 @@ pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(Us
     inner.authenticator.sessions_changed(&ended);
     Ok((user, new_hash.is_some()))
 }
+
+/// Returns any user by row id.
+pub async fn get(cx: &Cx<crate::domain::scope::Admin>, id: crate::domain::id::UserId) -> Result<User> {
+    let mut reader = cx.read().await?;
+    store::users::find(reader.conn(), id).await?.ok_or_else(|| Error::NotFound("User not found".into()))
+}

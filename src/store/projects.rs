@@ -330,3 +330,85 @@ pub async fn purge_rest(mut conn: Conn<'_>, id: ProjectId) -> Result<()> {
     Ok(())
 }
 
+
+/// Returns living projects by row id, as far as the caller may see them.
+pub async fn list_by_ids(
+    conn: Conn<'_>,
+    access: &Projects,
+    ids: &[ProjectId],
+) -> Result<HashMap<ProjectId, Project>> {
+    let rows: Vec<Project> = on!(conn, |c| {
+        let mut query = QueryBuilder::new(
+            "SELECT id, name, description, created_at, updated_at FROM projects WHERE deleted_at IS NULL",
+        );
+        push_projects(&mut query, "id", access);
+        push_in(&mut query, "id", ids.iter().map(|id| id.0));
+        query.build_query_as().fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().map(|p| (p.id, p)).collect())
+}
+
+/// How a list of projects is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectSort {
+    /// By name.
+    Name,
+    /// By the end of the latest span; projects without spans come before all others.
+    EndTime,
+}
+
+#[derive(sqlx::FromRow)]
+struct SortedRow {
+    #[sqlx(flatten)]
+    project: Project,
+    sort_key: i64,
+}
+
+/// Lists living projects in an order of choice, each with the cursor of its place.
+pub async fn list_sorted(
+    conn: Conn<'_>,
+    access: &Projects,
+    filter: &ProjectFilter,
+    sort: ProjectSort,
+    page: PageRequest,
+) -> Result<Page<(Project, Cursor)>> {
+    // A name is no number: its cursors hold the row alone, and the name is looked up.
+    let (sort_key, order_by) = match sort {
+        ProjectSort::Name => ("0", "name"),
+        ProjectSort::EndTime => (
+            "COALESCE((SELECT MAX(end_time_unix_nano) FROM project_stats WHERE project_id = projects.id), 0)",
+            "sort_key",
+        ),
+    };
+    let rows: Vec<SortedRow> = on!(conn, |c| {
+        let mut query = QueryBuilder::new(format!(
+            "SELECT id, name, description, created_at, updated_at, sort_key
+             FROM (
+                 SELECT id, name, description, created_at, updated_at, CAST({sort_key} AS BIGINT) AS sort_key
+                 FROM projects
+                 WHERE deleted_at IS NULL"
+        ));
+        push_projects(&mut query, "id", access);
+        if let Some(text) = filter.name_contains.as_ref().filter(|t| !t.is_empty()) {
+            query.push(" AND LOWER(name) LIKE LOWER(").push_bind(like_pattern(text)).push(") ESCAPE '\\'");
+        }
+        query.push(") AS keyed WHERE TRUE");
+        if let Some(from) = page.from {
+            query.push(" AND (").push(order_by).push(", id)").push(super::from_cursor(page.order));
+            match sort {
+                ProjectSort::Name => query.push("((SELECT name FROM projects WHERE id = ").push_bind(from.id).push(")"),
+                ProjectSort::EndTime => query.push("(").push_bind(from.key),
+            };
+            query.push(", ").push_bind(from.id).push(")");
+        }
+        query.push(" ORDER BY ").push(order_by).push(super::direction(page.order));
+        query.push(", id").push(super::direction(page.order));
+        query.push(" LIMIT ").push_bind(page.fetch());
+        query.build_query_as().fetch_all(c).await
+    })?;
+    let cursor = |row: &SortedRow| Cursor { key: row.sort_key, id: row.project.id.0 };
+    Ok(page.page(rows, cursor).map(|row| {
+        let cursor = cursor(&row);
+        (row.project, cursor)
+    }))
+}

@@ -327,3 +327,160 @@ pub async fn origins(
     })?;
     Ok(rows.into_iter().map(|(id, content)| (id, Origin::decode(&content))).collect())
 }
+
+/// Keeps the rows of projects that are not marked as deleted.
+const OF_LIVING_PROJECT: &str = " AND project_id IN (SELECT id FROM projects WHERE deleted_at IS NULL)";
+
+/// Returns spans of living projects by row id.
+pub async fn list_by_ids(
+    conn: Conn<'_>,
+    access: &Projects,
+    ids: &[SpanRowId],
+) -> Result<HashMap<SpanRowId, Span>> {
+    let rows: Vec<SpanRow> = on!(conn, |c| {
+        let mut query = QueryBuilder::new(SELECT);
+        query.push(" WHERE TRUE").push(OF_LIVING_PROJECT);
+        push_projects(&mut query, "project_id", access);
+        push_in(&mut query, "id", ids.iter().map(|id| id.0));
+        query.build_query_as().fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().map(Span::from).map(|s| (s.id, s)).collect())
+}
+
+/// Finds the first span of a living project that has this OpenTelemetry id.
+pub async fn find_by_otel_id(conn: Conn<'_>, access: &Projects, id: SpanId) -> Result<Option<Span>> {
+    let row: Option<SpanRow> = on!(conn, |c| {
+        let mut query = QueryBuilder::new(SELECT);
+        query.push(" WHERE span_id = ").push_bind(id.0.to_vec()).push(OF_LIVING_PROJECT);
+        push_projects(&mut query, "project_id", access);
+        query.push(" ORDER BY id LIMIT 1");
+        query.build_query_as().fetch_optional(c).await
+    })?;
+    Ok(row.map(Span::from))
+}
+
+/// Returns the first spans of each of these traces, earliest first, in one statement for all of them.
+pub async fn list_first(
+    conn: Conn<'_>,
+    access: &Projects,
+    traces: &[(ProjectId, TraceId)],
+    limit: i64,
+) -> Result<HashMap<(ProjectId, TraceId), Vec<Span>>> {
+    let rows: Vec<SpanRow> = on!(conn, |c| {
+        let mut query = QueryBuilder::new(format!(
+            "{SELECT} WHERE id IN (
+                 SELECT id FROM (
+                     SELECT id, ROW_NUMBER() OVER (
+                         PARTITION BY project_id, trace_id
+                         ORDER BY start_time_unix_nano, id
+                     ) AS place
+                     FROM spans
+                     WHERE TRUE"
+        ));
+        push_in(&mut query, "trace_id", traces.iter().map(|(_, t)| t.0.to_vec()));
+        push_in(&mut query, "project_id", traces.iter().map(|(p, _)| p.0));
+        query.push(") AS ranked WHERE place <= ").push_bind(limit).push(")");
+        push_projects(&mut query, "project_id", access);
+        query.push(" ORDER BY start_time_unix_nano, id");
+        query.build_query_as().fetch_all(c).await
+    })?;
+    let mut by_trace: HashMap<(ProjectId, TraceId), Vec<Span>> = HashMap::new();
+    for span in rows.into_iter().map(Span::from) {
+        by_trace.entry((span.project_id, span.trace_id)).or_default().push(span);
+    }
+    Ok(by_trace)
+}
+
+/// Counts the children of each of these spans; those without any are missing.
+pub async fn child_counts_of(
+    conn: Conn<'_>,
+    access: &Projects,
+    spans: &[(ProjectId, TraceId, SpanId)],
+) -> Result<HashMap<(ProjectId, TraceId, SpanId), i64>> {
+    let rows: Vec<(ProjectId, Vec<u8>, Vec<u8>, i64)> = on!(conn, |c| {
+        let mut query =
+            QueryBuilder::new("SELECT project_id, trace_id, parent_span_id, COUNT(*) FROM spans WHERE TRUE");
+        push_in(&mut query, "trace_id", distinct(spans.iter().map(|(_, t, _)| t.0.to_vec())));
+        push_in(&mut query, "parent_span_id", distinct(spans.iter().map(|(_, _, s)| s.0.to_vec())));
+        push_in(&mut query, "project_id", distinct(spans.iter().map(|(p, _, _)| p.0)));
+        push_projects(&mut query, "project_id", access);
+        query.push(" GROUP BY project_id, trace_id, parent_span_id");
+        query.build_query_as().fetch_all(c).await
+    })?;
+    let key = |(project, trace, span, count): (ProjectId, Vec<u8>, Vec<u8>, i64)| {
+        Some(((project, TraceId::from_slice(&trace)?, SpanId::from_slice(&span)?), count))
+    };
+    Ok(rows.into_iter().filter_map(key).collect())
+}
+
+fn distinct<V: Ord>(values: impl Iterator<Item = V>) -> std::collections::BTreeSet<V> {
+    values.collect()
+}
+
+/// One span of a trace as far as the shape of its tree needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct TreeSpan {
+    /// Row id.
+    pub id: SpanRowId,
+    /// Id within the trace.
+    pub span_id: SpanId,
+    /// Parent.
+    pub parent_span_id: Option<SpanId>,
+    /// Start.
+    pub start: UnixNanos,
+    /// Status.
+    pub status_code: StatusCode,
+    /// Tokens.
+    pub tokens: TokenCounts,
+}
+
+#[derive(sqlx::FromRow)]
+struct TreeSpanRow {
+    id: SpanRowId,
+    project_id: ProjectId,
+    trace_id: Vec<u8>,
+    span_id: Vec<u8>,
+    parent_span_id: Option<Vec<u8>>,
+    start_time_unix_nano: UnixNanos,
+    status_code: i16,
+    prompt_tokens: Option<i64>,
+    completion_tokens: Option<i64>,
+}
+
+/// Returns what makes the trees of these traces, earliest span first; at most `limit` spans in all.
+pub async fn list_tree_spans(
+    conn: Conn<'_>,
+    access: &Projects,
+    traces: &[(ProjectId, TraceId)],
+    limit: i64,
+) -> Result<HashMap<(ProjectId, TraceId), Vec<TreeSpan>>> {
+    let rows: Vec<TreeSpanRow> = on!(conn, |c| {
+        let mut query = QueryBuilder::new(
+            "SELECT id, project_id, trace_id, span_id, parent_span_id, start_time_unix_nano, status_code,
+                 prompt_tokens, completion_tokens
+             FROM spans
+             WHERE TRUE",
+        );
+        push_in(&mut query, "trace_id", traces.iter().map(|(_, t)| t.0.to_vec()));
+        push_in(&mut query, "project_id", distinct(traces.iter().map(|(p, _)| p.0)));
+        push_projects(&mut query, "project_id", access);
+        query.push(" ORDER BY start_time_unix_nano, id LIMIT ").push_bind(limit);
+        query.build_query_as().fetch_all(c).await
+    })?;
+    let mut by_trace: HashMap<(ProjectId, TraceId), Vec<TreeSpan>> = HashMap::new();
+    for row in rows {
+        let (Some(trace_id), Some(span_id)) = (TraceId::from_slice(&row.trace_id), SpanId::from_slice(&row.span_id))
+        else {
+            continue;
+        };
+        by_trace.entry((row.project_id, trace_id)).or_default().push(TreeSpan {
+            id: row.id,
+            span_id,
+            parent_span_id: row.parent_span_id.as_deref().and_then(SpanId::from_slice),
+            start: row.start_time_unix_nano,
+            status_code: StatusCode::from_number(row.status_code.into()),
+            tokens: TokenCounts { prompt: row.prompt_tokens, completion: row.completion_tokens },
+        });
+    }
+    Ok(by_trace)
+}

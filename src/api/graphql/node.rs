@@ -1,0 +1,116 @@
+//! Interfaces, global ids, and `node(id)`.
+
+use async_graphql::{Context, ID, Interface};
+
+use super::{
+    context::ContextExt as _,
+    query::{
+        project::Project,
+        span::Span,
+        trace::Trace,
+        user::{SystemApiKey, User, UserRole},
+    },
+    scalar::DateTime,
+};
+use crate::{
+    domain::{
+        id::{GlobalId, ProjectId, SpanRowId, TraceRowId, UserId},
+        project::ProjectRef,
+        scope::{OwnAccount, Role, SignedIn},
+    },
+    error::Error,
+    service,
+};
+
+/// Anything with a global id.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The global id: base64 of the type's name, a colon, and a number."))]
+pub(super) enum Node {
+    /// A project.
+    Project(Project),
+    /// A trace.
+    Trace(Trace),
+    /// A span.
+    Span(Span),
+    /// A user.
+    User(User),
+    /// A role.
+    UserRole(UserRole),
+    /// A system key.
+    SystemApiKey(SystemApiKey),
+}
+
+/// An API key as lists show it: never its plain text.
+#[derive(Interface)]
+#[graphql(
+    field(name = "name", ty = "&str", desc = "The name that people gave it."),
+    field(name = "description", ty = "Option<&str>", desc = "What people wrote about it."),
+    field(name = "created_at", ty = "DateTime", desc = "When it was made."),
+    field(name = "expires_at", ty = "Option<DateTime>", desc = "The first instant at which it is refused.")
+)]
+pub(super) enum ApiKey {
+    /// A system key.
+    SystemApiKey(SystemApiKey),
+}
+
+/// Returns a global id.
+pub(super) fn global_id(type_name: &str, id: i64) -> ID {
+    GlobalId::encode(type_name, id).into()
+}
+
+/// Reads a global id that must be of the given type.
+pub(super) fn read_id(id: &ID, type_name: &str) -> Result<i64, Error> {
+    GlobalId::decode_as(id, type_name)
+        .ok_or_else(|| Error::invalid("id", format!("Invalid {type_name} GlobalID format: {}", shown(id))))
+}
+
+/// Returns as much of an id as an error should repeat.
+fn shown(id: &str) -> String {
+    id.chars().take(64).collect()
+}
+
+/// Finds what a global id names.
+pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Node> {
+    let unknown = || Error::invalid("id", format!("Invalid GlobalID: {}", shown(id)));
+    let global = GlobalId::decode(id).ok_or_else(unknown)?;
+    Ok(match global.type_name.as_str() {
+        "Project" => {
+            let cx = ctx.cx()?;
+            Node::Project(service::projects::get(&cx, &ProjectRef::Id(ProjectId(global.id))).await?.into())
+        }
+        "Trace" => {
+            let cx = ctx.cx()?;
+            Node::Trace(service::traces::get_living(&cx, TraceRowId(global.id)).await?.into())
+        }
+        "Span" => {
+            let span = ctx.loaders()?.span(SpanRowId(global.id)).await?;
+            Node::Span(span.ok_or_else(|| Error::NotFound("Span not found".into()))?.into())
+        }
+        "User" => Node::User(user(ctx, UserId(global.id)).await?),
+        "UserRole" => {
+            ctx.cx::<SignedIn>()?;
+            let roles = Role::ALL.into_iter().map(UserRole);
+            let role = roles.into_iter().find(|role| role.row_id() == global.id);
+            Node::UserRole(role.ok_or_else(|| Error::NotFound("Role not found".into()))?)
+        }
+        "SystemApiKey" => {
+            let cx = ctx.cx()?;
+            let keys = service::api_keys::list_system(&cx).await?;
+            let key = keys.into_iter().find(|key| key.id.0 == global.id);
+            Node::SystemApiKey(key.ok_or_else(|| Error::NotFound("API key not found".into()))?.into())
+        }
+        _ => return Err(unknown().into()),
+    })
+}
+
+/// Everyone may see themselves; only administrators see others.
+async fn user(ctx: &Context<'_>, id: UserId) -> Result<User, Error> {
+    let own = ctx.cx::<OwnAccount>()?;
+    if own.principal()?.user_id == id
+        && let Some(viewer) = service::users::viewer(&own).await?
+    {
+        return Ok(viewer.into());
+    }
+    let cx = ctx.cx()?;
+    Ok(service::users::get(&cx, id).await?.into())
+}

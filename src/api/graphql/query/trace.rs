@@ -1,0 +1,166 @@
+//! Traces.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
+
+use super::{
+    super::{
+        connection::{Connection, Window},
+        context::ContextExt as _,
+        limits::page_cost,
+        loader::TraceKey,
+        node::global_id,
+        scalar::{DateTime, SortDir},
+    },
+    project::{Project, count},
+    span::Span,
+};
+use crate::{
+    domain::{
+        self,
+        id::ProjectId,
+        page::{Cursor, Order},
+        span_filter::{SpanFilter, SpanSort},
+    },
+    error::Error,
+    service,
+};
+
+/// A trace.
+pub(in super::super) struct Trace(domain::trace::Trace);
+
+impl From<domain::trace::Trace> for Trace {
+    fn from(trace: domain::trace::Trace) -> Self {
+        Self(trace)
+    }
+}
+
+impl Trace {
+    fn key(&self) -> TraceKey {
+        (self.0.project_id, self.0.trace_id)
+    }
+}
+
+/// Loads the project that a row belongs to.
+pub(super) async fn project_of(ctx: &Context<'_>, id: ProjectId) -> Result<Project> {
+    let project = ctx.loaders()?.project(id).await?;
+    Ok(project.ok_or_else(|| Error::NotFound("Project not found".into()))?.into())
+}
+
+/// The spans that share a trace id within one project.
+#[Object]
+impl Trace {
+    /// The global id.
+    pub(in super::super) async fn id(&self) -> ID {
+        global_id("Trace", self.0.id.0)
+    }
+
+    /// The OpenTelemetry id: 32 hexadecimal digits.
+    async fn trace_id(&self) -> ID {
+        self.0.trace_id.to_hex().into()
+    }
+
+    /// Start of the earliest span.
+    async fn start_time(&self) -> DateTime {
+        self.0.start.into()
+    }
+
+    /// End of the latest span.
+    async fn end_time(&self) -> DateTime {
+        self.0.end.into()
+    }
+
+    /// The milliseconds from the earliest start to the latest end.
+    async fn latency_ms(&self) -> Option<f64> {
+        Some(self.0.end.millis_since(self.0.start))
+    }
+
+    /// The project.
+    async fn project(&self, ctx: &Context<'_>) -> Result<Project> {
+        project_of(ctx, self.0.project_id).await
+    }
+
+    /// The global id of the project.
+    async fn project_id(&self) -> ID {
+        global_id("Project", self.0.project_id.0)
+    }
+
+    /// The global id of the session, if any span named one.
+    async fn project_session_id(&self) -> Option<ID> {
+        self.0.session_row_id.map(|id| global_id("ProjectSession", id))
+    }
+
+    /// The first span without a parent; while none has arrived, the earliest span.
+    async fn root_span(&self, ctx: &Context<'_>) -> Result<Option<Span>> {
+        Ok(ctx.loaders()?.root(self.key()).await?.map(Span::from))
+    }
+
+    /// The number of spans.
+    async fn num_spans(&self) -> i64 {
+        self.0.span_count
+    }
+
+    /// The number of spans with status `ERROR`.
+    async fn error_count(&self) -> i64 {
+        self.0.error_count
+    }
+
+    /// The tokens of prompts and completions of all spans.
+    async fn token_count_total(&self) -> f64 {
+        count(self.0.prompt_tokens.saturating_add(self.0.completion_tokens))
+    }
+
+    /// The tokens of the prompts of all spans.
+    async fn token_count_prompt(&self) -> f64 {
+        count(self.0.prompt_tokens)
+    }
+
+    /// The tokens of the completions of all spans.
+    async fn token_count_completion(&self) -> f64 {
+        count(self.0.completion_tokens)
+    }
+
+    /// The spans, earliest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn spans(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many spans at most: 1 to 1000.")] first: i32,
+        #[graphql(desc = "The cursor of the span before the page.")] after: Option<String>,
+    ) -> Result<Connection<Span>> {
+        let window = Window::read(first, after.as_deref())?;
+        let cursor = |span: &Arc<domain::span::Span>| Cursor { key: span.start.0, id: span.id.0 };
+        let page = if window.is_head() {
+            // The heads of a list of traces are loaded together.
+            let spans = ctx.loaders()?.first_spans(self.key(), window.first()).await?;
+            window.cut(spans, cursor)
+        } else {
+            let cx = ctx.cx()?;
+            let (project, trace) = self.key();
+            let filter = SpanFilter { trace_ids: Some(vec![trace]), ..SpanFilter::default() };
+            let request = window.request(Order::Asc);
+            service::spans::list_in(&cx, project, &filter, SpanSort::StartTime, request).await?.map(Arc::new)
+        };
+        Ok(window.connection(page, cursor, Span::from))
+    }
+}
+
+/// What traces are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(rename_items = "camelCase")]
+pub(in super::super) enum TraceColumn {
+    /// Start of the earliest span.
+    StartTime,
+    /// From the earliest start to the latest end.
+    LatencyMs,
+}
+
+/// The order of a list of traces.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub(in super::super) struct TraceSort {
+    /// By what.
+    pub(in super::super) col: TraceColumn,
+    /// In which direction.
+    pub(in super::super) dir: SortDir,
+}
