@@ -162,17 +162,14 @@ async fn openapi_json(State(state): State<ApiState>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], state.0.openapi.clone()).into_response()
 }
 
-/// The largest GraphQL request, in bytes.
-const MAX_GRAPHQL_BYTES: usize = 256 * 1_024;
-
 async fn graphql_post(_: Cx<OwnAccount>, State(state): State<ApiState>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, MAX_GRAPHQL_BYTES).await.map_err(|_| {
-        Error::TooLarge(format!("A GraphQL request has at most {MAX_GRAPHQL_BYTES} bytes").into())
-    })?;
+    let limit = graphql::MAX_REQUEST_BYTES;
+    let bytes = axum::body::to_bytes(body, limit)
+        .await
+        .map_err(|_| Error::TooLarge(format!("A GraphQL request has at most {limit} bytes").into()))?;
     extract::refuse_zero_characters(&bytes)?;
-    let query: async_graphql::Request =
-        serde_json::from_slice(&bytes).map_err(|e| Error::Malformed(format!("The body is no GraphQL request: {e}").into()))?;
+    let query = graphql::read_request(&parts.headers, &bytes)?;
     let executed = graphql::execute(&state.0.schema, &state.0.services, &parts.extensions, query).await?;
     let mut response = axum::Json(executed.response).into_response();
     if executed.logged_out {

@@ -12,16 +12,23 @@ use axum::{
 };
 use tracing::Instrument as _;
 
-use super::{API_VERSION, ApiState, SERVER_VERSION};
+use super::{API_VERSION, ApiState, SERVER_VERSION, graphql::RequestId};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-phoenix-server-version");
 
 /// Runs a request.
-pub async fn around(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+pub async fn around(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
+    if request.uri().path() == "/graphql"
+        && let Ok(text) = id.to_str()
+    {
+        // GraphQL tells it within the answer, beside an error that it masks.
+        let id = RequestId(text.into());
+        request.extensions_mut().insert(id);
+    }
     // Kept only for requests that will be logged: most are not.
     let logged = tracing::enabled!(tracing::Level::DEBUG);
     let line = logged.then(|| (request.method().clone(), request.uri().path().to_owned(), client(&request)));

@@ -219,3 +219,6 @@ fn add(sum: &mut Subtree, more: Subtree) {
     sum.completion_tokens = sum.completion_tokens.saturating_add(more.completion_tokens);
     sum.errors += more.errors;
 }
+
+/// One span of a trace as far as the shape of its tree needs it, for callers of this room.
+pub type TreeSpan = store::span_search::TreeSpan;

@@ -10,7 +10,7 @@ use crate::{
         span::{StatusCode, TokenCounts},
         time::UnixNanos,
     },
-    service::spans::SpanTree,
+    service::spans::{SpanTree, TreeSpan},
 };
 
 /// Runs a query without a caller: enough for whatever is refused before a resolver runs.
@@ -210,8 +210,7 @@ fn a_failed_field_is_null_or_makes_null_what_is_around_it() {
 #[test]
 fn sums_go_up_the_tree_and_stop_at_circles() {
     let id = |n: u8| SpanId([n; 8]);
-    // The type is the store's; its fields are public.
-    let span = |n: u8, parent: Option<u8>, prompt: i64| crate::store::span_search::TreeSpan {
+    let span = |n: u8, parent: Option<u8>, prompt: i64| TreeSpan {
         id: SpanRowId(n.into()),
         span_id: id(n),
         parent_span_id: parent.map(id),

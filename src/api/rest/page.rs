@@ -19,6 +19,7 @@ pub struct ListBody<T> {
     /// The rows.
     pub data: Vec<T>,
     /// Where the next page begins; null at the end.
+    #[schema(required = true)]
     pub next_cursor: Option<String>,
 }
 

@@ -118,7 +118,6 @@ pub struct OtlpKeyValue {
 /// A value in OTLP form: one member is set.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct OtlpAnyValue {
-    #[schema(no_recursion)]
     array_value: Option<OtlpArrayValue>,
     bool_value: Option<bool>,
     /// Base64.
@@ -126,7 +125,6 @@ pub struct OtlpAnyValue {
     #[schema(value_type = Option<f64>)]
     double_value: Option<Double>,
     int_value: Option<i64>,
-    #[schema(no_recursion)]
     kvlist_value: Option<OtlpKeyValueList>,
     string_value: Option<String>,
 }

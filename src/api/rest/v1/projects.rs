@@ -42,6 +42,7 @@ pub struct Project {
     #[schema(min_length = 1)]
     name: String,
     /// Free text.
+    #[schema(required = true)]
     description: Option<String>,
     /// Global id.
     id: String,

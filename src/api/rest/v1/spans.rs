@@ -49,6 +49,7 @@ pub struct Span {
     name: String,
     context: SpanContext,
     span_kind: String,
+    #[schema(required = true)]
     parent_id: Option<String>,
     #[schema(format = DateTime)]
     start_time: String,

@@ -45,6 +45,7 @@ pub struct TraceData {
     token_count_completion: i64,
     token_count_total: i64,
     /// Spans, earliest first, if they were asked for.
+    #[schema(required = true)]
     spans: Option<Vec<TraceSpanData>>,
 }
 
@@ -69,6 +70,7 @@ impl TraceData {
 pub struct TraceSpanData {
     id: String,
     span_id: String,
+    #[schema(required = true)]
     parent_id: Option<String>,
     name: String,
     span_kind: &'static str,

@@ -4,6 +4,131 @@
  */
 
 export interface paths {
+    "/.well-known/oauth-protected-resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a client needs to know to send credentials (RFC 9728). */
+        get: operations["oauth_protected_resource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/arize_phoenix_version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The version of the API, as clients compare it. */
+        get: operations["arize_phoenix_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Logs in by e-mail address and password
+         * @description Answers with two cookies: `phoenix-access-token` and `phoenix-refresh-token`.
+         */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ends every session of the user and goes to the login page */
+        get: operations["logout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchanges the refresh cookie for a new pair of cookies
+         * @description A refresh token can be used once; the access token that came with it is refused from then on.
+         */
+        post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process runs. */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the server can do its work: the database answers. */
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects": {
         parameters: {
             query?: never;
@@ -11,9 +136,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists projects, newest first */
         get: operations["getProjects"];
         put?: never;
-        post?: never;
+        /** Creates a project */
+        post: operations["createProject"];
         delete?: never;
         options?: never;
         head?: never;
@@ -27,10 +154,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Returns a project by global id or name */
         get: operations["getProject"];
-        put?: never;
+        /** Changes a project's description */
+        put: operations["updateProject"];
         post?: never;
-        delete?: never;
+        /** Deletes a project and all that it holds */
+        delete: operations["deleteProject"];
         options?: never;
         head?: never;
         patch?: never;
@@ -43,6 +173,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the spans of a project */
         get: operations["getSpans"];
         put?: never;
         post?: never;
@@ -59,6 +190,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Lists the spans of a project in OTLP form, newest arrival first
+         * @description With `Accept: application/x-protobuf` the answer is an OTLP `TracesData` message that holds all that was sent,
+         *     resources and instrumentation scopes too; the next cursor is then in the header `x-next-cursor`.
+         */
         get: operations["spanSearch"];
         put?: never;
         post?: never;
@@ -75,10 +211,52 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the traces of a project */
         get: operations["listProjectTraces"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/system/api_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the system keys, newest first */
+        get: operations["getSystemApiKeys"];
+        put?: never;
+        /**
+         * Creates a system key
+         * @description The field `key` holds the secret: it is shown in this answer and never again.
+         */
+        post: operations["createSystemApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/system/api_keys/{api_key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revokes a system key
+         * @description It is refused from this moment on, for good.
+         */
+        delete: operations["deleteSystemApiKey"];
         options?: never;
         head?: never;
         patch?: never;
@@ -91,7 +269,66 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Returns the user that the credential acts for */
         get: operations["getViewer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/api_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the caller's own keys, newest first */
+        get: operations["getUserApiKeys"];
+        put?: never;
+        /**
+         * Creates a key that acts for the caller, who must be logged in
+         * @description The field `key` holds the secret: it is shown in this answer and never again.
+         */
+        post: operations["createUserApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/api_keys/{api_key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revokes a user key
+         * @description One's own, or anyone's for an ADMIN. It is refused from this moment on, for good.
+         */
+        delete: operations["deleteUserApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/api_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists everybody's user keys, newest first */
+        get: operations["getAllUserApiKeys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -104,200 +341,414 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        AnonymousUser: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            auth_method: "ANONYMOUS";
-        };
-        GetProjectResponseBody: {
-            data: components["schemas"]["Project"];
-        };
-        GetProjectsResponseBody: {
-            data: components["schemas"]["Project"][];
-            next_cursor: string | null;
-        };
-        GetTracesResponseBody: {
-            data: components["schemas"]["TraceData"][];
-            next_cursor: string | null;
-        };
-        GetViewerResponseBody: {
-            data: components["schemas"]["LocalUser"] | components["schemas"]["OAuth2User"] | components["schemas"]["LDAPUser"] | components["schemas"]["AnonymousUser"];
-        };
-        LDAPUser: {
-            id: string;
+        /** @description A key without its secret. */
+        ApiKey: {
             /** Format: date-time */
             created_at: string;
+            description?: string | null;
             /** Format: date-time */
-            updated_at: string;
-            email: string;
-            username: string;
-            /** @enum {string} */
-            role: "SYSTEM" | "ADMIN" | "MEMBER" | "VIEWER";
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            auth_method: "LDAP";
-        };
-        LocalUser: {
+            expires_at?: string | null;
             id: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            email: string;
-            username: string;
-            /** @enum {string} */
-            role: "SYSTEM" | "ADMIN" | "MEMBER" | "VIEWER";
+            name: string;
+        };
+        /** @description What makes a key. */
+        ApiKeyData: {
+            description?: string | null;
             /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
+             * Format: date-time
+             * @description First instant at which the key is refused.
              */
-            auth_method: "LOCAL";
+            expires_at?: string | null;
+            name: string;
+        };
+        /** @description The owner of a key. */
+        ApiKeyUser: {
+            email: string;
+            id: string;
+            username: string;
+        };
+        /** @description What makes a key. */
+        CreateApiKeyRequestBody: {
+            data: components["schemas"]["ApiKeyData"];
+        };
+        /** @description What makes a project. */
+        CreateProjectRequestBody: {
+            /** @description Free text. */
+            description?: string | null;
+            /** @description Unique name. */
+            name: string;
+        };
+        /** @description A key that was just made, with its secret: shown here and never again. */
+        CreatedApiKey: components["schemas"]["ApiKey"] & {
+            /**
+             * Format: password
+             * @description The secret.
+             */
+            key: string;
+        };
+        /** @description `data` around one thing. */
+        DataBody_CreatedApiKey: {
+            /** @description A key that was just made, with its secret: shown here and never again. */
+            data: components["schemas"]["ApiKey"] & {
+                /**
+                 * Format: password
+                 * @description The secret.
+                 */
+                key: string;
+            };
+        };
+        /** @description `data` around one thing. */
+        DataBody_Project: {
+            /** @description A project. */
+            data: {
+                /** @description Free text. */
+                description: string | null;
+                /** @description Global id. */
+                id: string;
+                /** @description Unique name. */
+                name: string;
+            };
+        };
+        /** @description `data` around one thing. */
+        DataBody_Vec_ApiKey: {
+            data: {
+                /** Format: date-time */
+                created_at: string;
+                description?: string | null;
+                /** Format: date-time */
+                expires_at?: string | null;
+                id: string;
+                name: string;
+            }[];
+        };
+        /** @description `data` around one thing. */
+        DataBody_Viewer: {
+            /** @description Whoever calls. */
+            data: components["schemas"]["UserView"] | {
+                /** @description Always `ANONYMOUS`. */
+                auth_method: string;
+            };
+        };
+        /** @description A value that cannot be accepted. */
+        FieldError: {
+            /** @description What is wrong with it. */
+            detail: string;
+            /** @description Name of the field, parameter or header. */
+            field: string;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_OtlpSpan: {
+            /** @description The rows. */
+            data: {
+                attributes: components["schemas"]["OtlpKeyValue"][];
+                /** Format: int32 */
+                dropped_attributes_count?: number | null;
+                /** Format: int32 */
+                dropped_events_count?: number | null;
+                /** Format: int32 */
+                dropped_links_count?: number | null;
+                /** Format: int64 */
+                end_time_unix_nano: number;
+                events?: components["schemas"]["OtlpEvent"][] | null;
+                /** Format: int32 */
+                flags?: number | null;
+                kind: string;
+                links?: components["schemas"]["OtlpLink"][] | null;
+                name: string;
+                parent_span_id?: string | null;
+                span_id: string;
+                /** Format: int64 */
+                start_time_unix_nano: number;
+                status: components["schemas"]["OtlpStatus"];
+                trace_id: string;
+                trace_state?: string | null;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_Project: {
+            /** @description The rows. */
+            data: {
+                /** @description Free text. */
+                description: string | null;
+                /** @description Global id. */
+                id: string;
+                /** @description Unique name. */
+                name: string;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_Span: {
+            /** @description The rows. */
+            data: {
+                /** @description Attributes under dotted keys. */
+                attributes: {
+                    [key: string]: unknown;
+                };
+                context: components["schemas"]["SpanContext"];
+                /** Format: date-time */
+                end_time: string;
+                events: components["schemas"]["SpanEvent"][];
+                id: string;
+                name: string;
+                parent_id: string | null;
+                span_kind: string;
+                /** Format: date-time */
+                start_time: string;
+                status_code: string;
+                status_message: string;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_TraceData: {
+            /** @description The rows. */
+            data: {
+                /** Format: date-time */
+                end_time: string;
+                id: string;
+                project_id: string;
+                /** @description Spans, earliest first, if they were asked for. */
+                spans: components["schemas"]["TraceSpanData"][] | null;
+                /** Format: date-time */
+                start_time: string;
+                /** Format: int64 */
+                token_count_completion: number;
+                /** Format: int64 */
+                token_count_prompt: number;
+                /** Format: int64 */
+                token_count_total: number;
+                trace_id: string;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_UserApiKey: {
+            /** @description The rows. */
+            data: (components["schemas"]["ApiKey"] & {
+                user: components["schemas"]["ApiKeyUser"];
+            })[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description What a login needs. */
+        LoginRequest: {
+            /** @description E-mail address; blanks around it and its case do not matter. */
+            email?: string;
+            /**
+             * Format: password
+             * @description Password.
+             */
             password?: string;
-            password_needs_reset: boolean;
         };
-        OAuth2User: {
-            id: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            email: string;
-            username: string;
-            /** @enum {string} */
-            role: "SYSTEM" | "ADMIN" | "MEMBER" | "VIEWER";
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            auth_method: "OAUTH2";
-            oauth2_client_id?: string;
-            oauth2_user_id?: string;
-            profile_picture_url?: string;
-        };
+        /** @description A value in OTLP form: one member is set. */
         OtlpAnyValue: {
             array_value?: components["schemas"]["OtlpArrayValue"] | null;
             bool_value?: boolean | null;
+            /** @description Base64. */
             bytes_value?: string | null;
-            double_value?: number | components["schemas"]["OtlpDoubleValue"] | string | null;
-            int_value?: number | string | null;
-            kvlist_value?: null;
+            /** Format: double */
+            double_value?: number | null;
+            /** Format: int64 */
+            int_value?: number | null;
+            kvlist_value?: components["schemas"]["OtlpKeyValueList"] | null;
             string_value?: string | null;
         };
+        /** @description A list in OTLP form. */
         OtlpArrayValue: {
-            values?: components["schemas"]["OtlpAnyValue"][] | null;
+            values: components["schemas"]["OtlpAnyValue"][];
         };
-        /** @enum {string} */
-        OtlpDoubleValue: "Infinity" | "-Infinity" | "NaN";
+        /** @description An event in OTLP form. */
         OtlpEvent: {
-            attributes?: components["schemas"]["OtlpKeyValue"][] | null;
+            attributes: components["schemas"]["OtlpKeyValue"][];
+            /** Format: int32 */
             dropped_attributes_count?: number | null;
-            name?: string | null;
-            time_unix_nano?: number | string | null;
+            name: string;
+            /** Format: int64 */
+            time_unix_nano: number;
         };
+        /** @description An attribute in OTLP form. */
         OtlpKeyValue: {
-            key?: string | null;
-            value?: components["schemas"]["OtlpAnyValue"] | null;
+            key: string;
+            value: components["schemas"]["OtlpAnyValue"];
         };
-        /** @enum {string} */
-        OtlpKind: "SPAN_KIND_UNSPECIFIED" | "SPAN_KIND_INTERNAL" | "SPAN_KIND_SERVER" | "SPAN_KIND_CLIENT" | "SPAN_KIND_PRODUCER" | "SPAN_KIND_CONSUMER";
-        OtlpSpan: {
-            attributes?: components["schemas"]["OtlpKeyValue"][] | null;
+        /** @description A map in OTLP form. */
+        OtlpKeyValueList: {
+            values: components["schemas"]["OtlpKeyValue"][];
+        };
+        /** @description A link in OTLP form. */
+        OtlpLink: {
+            attributes: components["schemas"]["OtlpKeyValue"][];
+            /** Format: int32 */
             dropped_attributes_count?: number | null;
-            dropped_events_count?: number | null;
-            dropped_links_count?: number | null;
-            end_time_unix_nano?: number | string | null;
-            events?: components["schemas"]["OtlpEvent"][] | null;
+            /** Format: int32 */
             flags?: number | null;
-            /** @default SPAN_KIND_INTERNAL */
-            kind: components["schemas"]["OtlpKind"] | number | null;
-            links?: null;
-            name?: string | null;
-            parent_span_id?: string | null;
-            span_id?: string | null;
-            start_time_unix_nano?: number | string | null;
-            status?: components["schemas"]["OtlpStatus"] | null;
-            trace_id?: string | null;
+            span_id: string;
+            trace_id: string;
             trace_state?: string | null;
         };
-        OtlpSpansResponseBody: {
-            data: components["schemas"]["OtlpSpan"][];
-            next_cursor: string | null;
+        /** @description A span in OTLP form. */
+        OtlpSpan: {
+            attributes: components["schemas"]["OtlpKeyValue"][];
+            /** Format: int32 */
+            dropped_attributes_count?: number | null;
+            /** Format: int32 */
+            dropped_events_count?: number | null;
+            /** Format: int32 */
+            dropped_links_count?: number | null;
+            /** Format: int64 */
+            end_time_unix_nano: number;
+            events?: components["schemas"]["OtlpEvent"][] | null;
+            /** Format: int32 */
+            flags?: number | null;
+            kind: string;
+            links?: components["schemas"]["OtlpLink"][] | null;
+            name: string;
+            parent_span_id?: string | null;
+            span_id: string;
+            /** Format: int64 */
+            start_time_unix_nano: number;
+            status: components["schemas"]["OtlpStatus"];
+            trace_id: string;
+            trace_state?: string | null;
         };
+        /** @description Outcome of a span in OTLP form. */
         OtlpStatus: {
-            code?: number | null;
+            /** Format: int32 */
+            code: number;
             message?: string | null;
         };
-        Project: {
-            name: string;
-            description?: string | null;
-            id: string;
+        /** @description Body of every error answer (RFC 9457). */
+        ProblemDetails: {
+            /** @description What happened, for people. */
+            detail: string;
+            /** @description The values at fault. */
+            errors?: components["schemas"]["FieldError"][];
+            /**
+             * Format: int32
+             * @description The HTTP status.
+             */
+            status: number;
+            /** @description The phrase of the status. */
+            title: string;
+            /** @description `about:blank`: the status says it all. */
+            type: string;
         };
-        Span: {
-            /** @default  */
+        /** @description A project. */
+        Project: {
+            /** @description Free text. */
+            description: string | null;
+            /** @description Global id. */
             id: string;
+            /** @description Unique name. */
             name: string;
-            context: components["schemas"]["SpanContext"];
-            span_kind: string;
-            parent_id?: string | null;
-            /** Format: date-time */
-            start_time: string;
-            /** Format: date-time */
-            end_time: string;
-            status_code: string;
-            /** @default  */
-            status_message: string;
-            attributes?: {
+        };
+        /** @description Metadata of the protected resource (RFC 9728). */
+        ProtectedResource: {
+            authorization_servers: string[];
+            bearer_methods_supported: string[];
+            resource: string;
+            resource_name: string;
+        };
+        /** @description Body of the readiness answer. */
+        Ready: Record<string, never>;
+        /** @description A span. */
+        Span: {
+            /** @description Attributes under dotted keys. */
+            attributes: {
                 [key: string]: unknown;
             };
-            events?: components["schemas"]["SpanEvent"][];
+            context: components["schemas"]["SpanContext"];
+            /** Format: date-time */
+            end_time: string;
+            events: components["schemas"]["SpanEvent"][];
+            id: string;
+            name: string;
+            parent_id: string | null;
+            span_kind: string;
+            /** Format: date-time */
+            start_time: string;
+            status_code: string;
+            status_message: string;
         };
+        /** @description Ids of a span. */
         SpanContext: {
-            trace_id: string;
             span_id: string;
+            trace_id: string;
         };
+        /** @description Something that happened during a span. */
         SpanEvent: {
+            attributes: {
+                [key: string]: unknown;
+            };
             name: string;
             /** Format: date-time */
             timestamp: string;
-            attributes?: {
-                [key: string]: unknown;
-            };
         };
-        SpansResponseBody: {
-            data: components["schemas"]["Span"][];
-            next_cursor: string | null;
-        };
+        /** @description A trace. */
         TraceData: {
+            /** Format: date-time */
+            end_time: string;
             id: string;
-            trace_id: string;
             project_id: string;
+            /** @description Spans, earliest first, if they were asked for. */
+            spans: components["schemas"]["TraceSpanData"][] | null;
             /** Format: date-time */
             start_time: string;
-            /** Format: date-time */
-            end_time: string;
-            /** @default 0 */
-            token_count_prompt: number;
-            /** @default 0 */
+            /** Format: int64 */
             token_count_completion: number;
-            /** @default 0 */
+            /** Format: int64 */
+            token_count_prompt: number;
+            /** Format: int64 */
             token_count_total: number;
-            spans?: components["schemas"]["TraceSpanData"][] | null;
+            trace_id: string;
         };
+        /** @description A span within a trace, in short. */
         TraceSpanData: {
-            id: string;
-            span_id: string;
-            parent_id: string | null;
-            name: string;
-            span_kind: string;
-            status_code: string;
-            /** Format: date-time */
-            start_time: string;
             /** Format: date-time */
             end_time: string;
+            id: string;
+            name: string;
+            parent_id: string | null;
+            span_id: string;
+            span_kind: string;
+            /** Format: date-time */
+            start_time: string;
+            status_code: string;
+        };
+        /** @description What can be changed about a project. */
+        UpdateProjectRequestBody: {
+            /** @description Free text; null leaves it as it is. */
+            description?: string | null;
+        };
+        /** @description A user key with its owner. */
+        UserApiKey: components["schemas"]["ApiKey"] & {
+            user: components["schemas"]["ApiKeyUser"];
+        };
+        /** @description A user. */
+        UserView: {
+            /** @description LOCAL, OAUTH2 or LDAP. */
+            auth_method: string;
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            id: string;
+            password_needs_reset: boolean;
+            /** @description SYSTEM, ADMIN, MEMBER or VIEWER. */
+            role: string;
+            /** Format: date-time */
+            updated_at: string;
+            username: string;
+        };
+        /** @description Whoever calls. */
+        Viewer: components["schemas"]["UserView"] | {
+            /** @description Always `ANONYMOUS`. */
+            auth_method: string;
         };
     };
     responses: never;
@@ -308,14 +759,174 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    oauth_protected_resource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProtectedResource"];
+                };
+            };
+        };
+    };
+    arize_phoenix_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     getProjects: {
         parameters: {
             query?: {
-                cursor?: string | null;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
                 limit?: number;
+                /** @description Whether projects of experiments are listed too. */
                 include_experiment_projects?: boolean;
+                /** @description Whether projects of dataset evaluators are listed too. */
                 include_dataset_evaluator_projects?: boolean;
-                name_contains?: string | null;
+                /** @description Text that the name contains, in any case. */
+                name_contains?: string;
             };
             header?: never;
             path?: never;
@@ -323,32 +934,90 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GetProjectsResponseBody"];
+                    "application/json": components["schemas"]["ListBody_Project"];
                 };
             };
-            /** @description Forbidden */
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description Unprocessable Entity */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "text/plain": string;
+                content?: never;
+            };
+        };
+    };
+    createProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateProjectRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
                 };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Project"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -357,244 +1026,507 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Global id or name */
                 project_identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GetProjectResponseBody"];
+                    "application/json": components["schemas"]["DataBody_Project"];
                 };
             };
-            /** @description Forbidden */
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description Not Found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "text/plain": string;
-                };
+                content?: never;
             };
-            /** @description Unprocessable Entity */
-            422: {
+        };
+    };
+    updateProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateProjectRequestBody"];
+            };
+        };
+        responses: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/json": components["schemas"]["DataBody_Project"];
                 };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
     getSpans: {
         parameters: {
             query?: {
-                cursor?: string | null;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
                 limit?: number;
+                /** @description Sort key. */
                 sort?: "id" | "start_time";
+                /** @description Direction. */
                 order?: "asc" | "desc";
-                start_time?: string | null;
-                end_time?: string | null;
-                trace_id?: string[] | null;
-                span_id?: string[] | null;
-                parent_id?: string | null;
-                name?: string[] | null;
-                span_kind?: string[] | null;
-                status_code?: string[] | null;
-                attribute?: string[] | null;
+                /** @description Started at or after. */
+                start_time?: string;
+                /** @description Started before. */
+                end_time?: string;
+                /** @description Of one of these traces. */
+                trace_id?: string[];
+                /** @description One of these spans. */
+                span_id?: string[];
+                /** @description With this parent; `null` asks for roots. */
+                parent_id?: string;
+                /** @description With one of these names. */
+                name?: string[];
+                /** @description Of one of these OpenInference kinds. */
+                span_kind?: string[];
+                /** @description With one of these statuses: OK, ERROR, UNSET. */
+                status_code?: string[];
+                /** @description With each of these attributes, `key:value`. */
+                attribute?: string[];
             };
             header?: never;
             path: {
+                /** @description Global id or name */
                 project_identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SpansResponseBody"];
+                    "application/json": components["schemas"]["ListBody_Span"];
                 };
             };
-            /** @description Forbidden */
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description Not Found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "text/plain": string;
-                };
+                content?: never;
             };
-            /** @description Unprocessable Entity */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "text/plain": string;
-                };
+                content?: never;
             };
         };
     };
     spanSearch: {
         parameters: {
             query?: {
-                cursor?: string | null;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
                 limit?: number;
-                start_time?: string | null;
-                end_time?: string | null;
-                trace_id?: string[] | null;
-                span_id?: string[] | null;
-                parent_id?: string | null;
-                name?: string[] | null;
-                status_code?: string[] | null;
-                attribute?: string[] | null;
+                /** @description Started at or after. */
+                start_time?: string;
+                /** @description Started before. */
+                end_time?: string;
+                /** @description Of one of these traces. */
+                trace_id?: string[];
+                /** @description One of these spans. */
+                span_id?: string[];
+                /** @description With this parent; `null` asks for roots. */
+                parent_id?: string;
+                /** @description With one of these names. */
+                name?: string[];
+                /** @description With one of these statuses: OK, ERROR, UNSET. */
+                status_code?: string[];
+                /** @description With each of these attributes, `key:value`. */
+                attribute?: string[];
             };
             header?: never;
             path: {
+                /** @description Global id or name */
                 project_identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["OtlpSpansResponseBody"];
+                    "application/json": components["schemas"]["ListBody_OtlpSpan"];
                 };
             };
-            /** @description Forbidden */
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description Not Found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "text/plain": string;
-                };
+                content?: never;
             };
-            /** @description Unprocessable Entity */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "text/plain": string;
-                };
+                content?: never;
             };
         };
     };
     listProjectTraces: {
         parameters: {
             query?: {
-                start_time?: string | null;
-                end_time?: string | null;
+                /** @description Started at or after. */
+                start_time?: string;
+                /** @description Started before. */
+                end_time?: string;
+                /** @description Sort key. */
                 sort?: "start_time" | "latency_ms";
+                /** @description Direction. */
                 order?: "asc" | "desc";
+                /** @description Rows of the page. */
                 limit?: number;
-                cursor?: string | null;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Whether each trace brings its spans. */
                 include_spans?: boolean;
-                session_identifier?: string[] | null;
-                /** @deprecated */
-                error?: boolean | null;
-                /** @deprecated */
-                min_latency_ms?: number | null;
-                /** @deprecated */
-                max_latency_ms?: number | null;
-                filter?: string | null;
+                /** @description Sessions, by global id or by the id that the application gave. */
+                session_identifier?: string[];
+                /** @description With (or without) a failed span. */
+                error?: boolean;
+                /** @description At least this long. */
+                min_latency_ms?: number;
+                /** @description At most this long. */
+                max_latency_ms?: number;
+                /** @description A filter expression; not supported by this version. */
+                filter?: string;
             };
             header?: never;
             path: {
+                /** @description Global id or name */
                 project_identifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GetTracesResponseBody"];
+                    "application/json": components["schemas"]["ListBody_TraceData"];
                 };
             };
-            /** @description Bad Request */
-            400: {
+            /** @description No valid credential */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description Forbidden */
+            /** @description The credential does not reach */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description Not Found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "text/plain": string;
-                };
+                content?: never;
             };
-            /** @description Unprocessable Entity */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "text/plain": string;
+                content?: never;
+            };
+        };
+    };
+    getSystemApiKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
                 };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_ApiKey"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createSystemApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateApiKeyRequestBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_CreatedApiKey"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteSystemApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -607,32 +1539,213 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GetViewerResponseBody"];
+                    "application/json": components["schemas"]["DataBody_Viewer"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description No valid credential */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description Forbidden */
+            /** @description The credential does not reach */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
+            };
+        };
+    };
+    getUserApiKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_ApiKey"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createUserApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateApiKeyRequestBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_CreatedApiKey"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteUserApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    getAllUserApiKeys: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_UserApiKey"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

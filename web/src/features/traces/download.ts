@@ -24,6 +24,6 @@ export async function downloadTrace(project: string, traceId: string): Promise<v
 
 function page(project: string, traceId: string, cursor: string | null) {
   return rest.GET("/v1/projects/{project_identifier}/spans", {
-    params: { path: { project_identifier: project }, query: { trace_id: [traceId], limit: PAGE, cursor } },
+    params: { path: { project_identifier: project }, query: { trace_id: [traceId], limit: PAGE, ...(cursor !== null && { cursor }) } },
   });
 }
