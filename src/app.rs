@@ -79,7 +79,7 @@ impl App {
     /// Starts everything but the listeners.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
         let db = open_database(config).await?;
-        let passwords = Passwords::new().await?;
+        let passwords = Passwords::new();
         let auth = &config.auth;
         let seed = bootstrap::Seed {
             admin_password: auth.default_admin_initial_password.clone(),
@@ -92,8 +92,9 @@ impl App {
         let secret = auth.secret.as_ref().filter(|_| auth.enabled);
         let tokens = secret.map(|s| Tokens::new(s.expose_secret().as_bytes(), &deployment.uuid));
         let admin_secret = auth.admin_secret.as_ref().filter(|_| auth.enabled);
+        let system_user = bootstrap::system_user(&db).await.map_err(explain)?;
         let authenticator =
-            Authenticator::new(db.clone(), clock.clone(), deployment.digest_key, tokens, admin_secret);
+            Authenticator::new(db.clone(), clock.clone(), deployment.digest_key, tokens, admin_secret, system_user);
         let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
         let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits).await?;
         let settings = Settings {

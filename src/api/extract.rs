@@ -106,6 +106,17 @@ fn invalid<E: std::fmt::Display>(place: &'static str, error: &serde_path_to_erro
     }
 }
 
+/// Reads a truth value of a query string in any case, as Python writes it.
+pub fn any_case_bool<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    use serde::{Deserialize as _, de::Error as _};
+    match String::deserialize(deserializer)?.to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "true" | "1" => Ok(Some(true)),
+        "false" | "0" => Ok(Some(false)),
+        _ => Err(D::Error::custom("Input should be true or false")),
+    }
+}
+
 /// One path segment, percent-decoded.
 #[derive(Debug)]
 pub struct Path<T>(pub T);

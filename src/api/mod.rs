@@ -22,7 +22,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing,
 };
-use tower::{Layer as _, util::MapRequestLayer};
+use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{CompressionLayer, CompressionLevel, predicate::{DefaultPredicate, NotForContentType, Predicate as _}},
@@ -35,6 +35,7 @@ use crate::{
     service::{Services, cx::Cx},
 };
 use otlp::http::BodyLimits;
+use request_log::RequestLogLayer;
 use rest::problem::Problem;
 
 /// The version of the wire protocol, which clients compare with what they need.
@@ -137,13 +138,17 @@ pub fn router(services: Services, options: ApiOptions) -> App {
         .merge(unlisted(&services))
         .fallback(ui::unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(state.clone())
-        .layer(IdentifyLayer(services.authenticator().clone()))
-        .layer(compression())
+        .with_state(state.clone());
+    let log = RequestLogLayer::new(state.public_url());
+    // Around the router, not within it: there each layer would be boxed and cloned once more for every route.
+    let around = ServiceBuilder::new()
+        .map_response(|response: axum::http::Response<_>| response.map(Body::new))
+        .map_request(move |request| rewrite(request, state.root_path()))
+        .layer(log)
         .layer(CatchPanicLayer::custom(panic_answer))
-        .layer(middleware::from_fn_with_state(state.clone(), request_log::around));
-    let rewrite = MapRequestLayer::new(move |request| rewrite(request, state.root_path()));
-    App::new(rewrite.layer(router))
+        .layer(compression())
+        .layer(IdentifyLayer(services.authenticator().clone()));
+    App::new(around.service(router))
 }
 
 /// Routes whose wire is described elsewhere than in the OpenAPI document.

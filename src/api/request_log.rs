@@ -2,58 +2,119 @@
 //!
 //! What is logged of a request: method, path, status, time. Never a header, a query string or a body.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    middleware::Next,
-    response::Response,
+    extract::{ConnectInfo, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
 };
-use tracing::Instrument as _;
+use tower::{Layer, Service};
 
-use super::{API_VERSION, ApiState, SERVER_VERSION, graphql::RequestId};
+use super::{API_VERSION, graphql::RequestId};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-phoenix-server-version");
 
-/// Runs a request.
-pub async fn around(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(request.headers());
-    let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
-    if request.uri().path() == "/graphql"
-        && let Ok(text) = id.to_str()
-    {
-        // GraphQL tells it within the answer, beside an error that it masks.
-        let id = RequestId(text.into());
-        request.extensions_mut().insert(id);
-    }
-    // Kept only for requests that will be logged: most are not.
-    let logged = tracing::enabled!(tracing::Level::DEBUG);
-    let line = logged.then(|| (request.method().clone(), request.uri().path().to_owned(), client(&request)));
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let status = response.status();
-    let headers = response.headers_mut();
-    headers.insert(VERSION, HeaderValue::from_static(API_VERSION));
-    headers.insert(header::SERVER, HeaderValue::from_static(concat!("phoenix-server/", env!("CARGO_PKG_VERSION"))));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-    headers.insert(REQUEST_ID, id);
-    if status == StatusCode::UNAUTHORIZED {
-        name_metadata(headers, state.public_url());
-    }
-    if let Some((method, path, client)) = line {
-        let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        span.in_scope(|| {
-            tracing::debug!(
-                http.method = %method, http.path = %path, http.status = status.as_u16(),
-                client.address = client, elapsed_us, server.version = SERVER_VERSION, "request"
-            );
-        });
-    }
-    response
+/// The cause of an internal error, left in the extensions of an answer: here it is logged, beside the request's id.
+#[derive(Clone, Debug)]
+pub struct Cause(pub Arc<str>);
+
+/// Layer that gives a request its id and an answer its headers. A service of its own, not a function between boxed
+/// ones: every request passes it.
+#[derive(Clone, Debug)]
+pub struct RequestLogLayer {
+    challenge_suffix: Arc<str>,
 }
+
+impl RequestLogLayer {
+    /// Returns the layer of a server that is reachable under this address.
+    #[must_use]
+    pub fn new(public_url: &str) -> Self {
+        let metadata = format!(", resource_metadata=\"{public_url}/.well-known/oauth-protected-resource\"");
+        Self { challenge_suffix: metadata.into() }
+    }
+}
+
+impl<S> Layer<S> for RequestLogLayer {
+    type Service = RequestLog<S>;
+
+    fn layer(&self, inner: S) -> RequestLog<S> {
+        RequestLog { inner, challenge_suffix: Arc::clone(&self.challenge_suffix) }
+    }
+}
+
+/// Service of [`RequestLogLayer`].
+#[derive(Clone, Debug)]
+pub struct RequestLog<S> {
+    inner: S,
+    challenge_suffix: Arc<str>,
+}
+
+impl<S, B> Service<Request> for RequestLog<S>
+where
+    S: Service<Request, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let started = Instant::now();
+        let id = request_id(request.headers());
+        if request.uri().path() == "/graphql"
+            && let Ok(text) = id.to_str()
+        {
+            // GraphQL tells it within the answer, beside an error that it masks.
+            let id = RequestId(text.into());
+            request.extensions_mut().insert(id);
+        }
+        // Kept only for requests that will be logged: most are not.
+        let logged = tracing::enabled!(tracing::Level::DEBUG);
+        let line = logged.then(|| (request.method().clone(), request.uri().path().to_owned(), client(&request)));
+        let suffix = Arc::clone(&self.challenge_suffix);
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            let status = response.status();
+            let id_text = id.to_str().unwrap_or_default();
+            if let Some(Cause(cause)) = response.extensions().get() {
+                tracing::error!(request.id = id_text, error = %cause, "internal error");
+            }
+            if let Some((method, path, client)) = line {
+                let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                tracing::debug!(
+                    request.id = id_text, http.method = %method, http.path = %path, http.status = status.as_u16(),
+                    client.address = client, elapsed_us, "request"
+                );
+            }
+            let headers = response.headers_mut();
+            headers.insert(VERSION, HeaderValue::from_static(API_VERSION));
+            headers.insert(header::SERVER, HeaderValue::from_static(SERVER));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+            headers.insert(REQUEST_ID, id);
+            if status == StatusCode::UNAUTHORIZED {
+                name_metadata(headers, &suffix);
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// Our own name and version, beside the version of the API.
+const SERVER: &str = concat!("phoenix-server/", env!("CARGO_PKG_VERSION"));
 
 /// Takes over the id that a proxy gave, if it looks like one, or makes one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
@@ -67,10 +128,9 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 }
 
 /// Adds where the metadata of the protected resource lies (RFC 9728) to a challenge.
-fn name_metadata(headers: &mut HeaderMap, public_url: &str) {
+fn name_metadata(headers: &mut HeaderMap, suffix: &str) {
     let Some(challenge) = headers.get(header::WWW_AUTHENTICATE).and_then(|v| v.to_str().ok()) else { return };
-    let text = format!("{challenge}, resource_metadata=\"{public_url}/.well-known/oauth-protected-resource\"");
-    if let Ok(value) = HeaderValue::from_str(&text) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{challenge}{suffix}")) {
         headers.insert(header::WWW_AUTHENTICATE, value);
     }
 }

@@ -28,9 +28,10 @@ use crate::{
     domain::{
         api_key::{ApiKey, KeyKind},
         id::SessionId,
-        scope::ScopeSet,
+        scope::{Role, ScopeSet},
         secret::{DigestKey, HashedToken, PlainToken},
         time::{Clock, UnixNanos},
+        user::User,
     },
     error::{CredentialFault, Error, Result},
     store,
@@ -57,6 +58,12 @@ struct KnownSession {
     access_jti: Arc<str>,
 }
 
+#[derive(Debug)]
+struct AdminSecret {
+    digest: [u8; 32],
+    principal: Arc<Principal>,
+}
+
 /// Names the caller of a request.
 #[derive(Clone, Debug)]
 pub struct Authenticator(Arc<Inner>);
@@ -67,7 +74,7 @@ struct Inner {
     clock: Clock,
     open: Option<Arc<Principal>>,
     digest_key: DigestKey,
-    admin_secret: Option<[u8; 32]>,
+    admin_secret: Option<AdminSecret>,
     tokens: Option<Tokens>,
     keys: Cache<HashedToken, KnownKey>,
     sessions: Cache<SessionId, KnownSession>,
@@ -83,6 +90,7 @@ impl Authenticator {
         digest_key: DigestKey,
         tokens: Option<Tokens>,
         admin_secret: Option<&SecretString>,
+        system_user: User,
     ) -> Self {
         fn cache<K: std::hash::Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
             Cache::builder().max_capacity(CACHE_ENTRIES).time_to_live(CACHE_TIME).build()
@@ -91,7 +99,10 @@ impl Authenticator {
             db,
             clock,
             open: tokens.is_none().then(|| Arc::new(Principal::open())),
-            admin_secret: admin_secret.map(|s| digest_key.mac(s.expose_secret().as_bytes())),
+            admin_secret: admin_secret.map(|s| AdminSecret {
+                digest: digest_key.mac(s.expose_secret().as_bytes()),
+                principal: Arc::new(Principal::admin_secret(Arc::new(system_user))),
+            }),
             digest_key,
             tokens,
             keys: cache(),
@@ -150,9 +161,9 @@ impl Authenticator {
         }
         // Compared as digests under a key of ours: neither length nor content shows in the time it takes.
         if let Some(admin_secret) = &self.0.admin_secret
-            && bool::from(self.0.digest_key.mac(token.as_bytes()).ct_eq(admin_secret))
+            && bool::from(self.0.digest_key.mac(token.as_bytes()).ct_eq(&admin_secret.digest))
         {
-            return Ok(Ok(Arc::new(Principal::admin_secret())));
+            return Ok(Ok(Arc::clone(&admin_secret.principal)));
         }
         self.resolve_session(token).await
     }
@@ -179,17 +190,15 @@ impl Authenticator {
         let before = self.0.changes.load(Ordering::Acquire);
         let mut reader = self.0.db.read().await?;
         let Some(key) = store::api_keys::find_by_digest(reader.conn(), digest).await? else { return Ok(None) };
+        let Some(user) = store::users::find(reader.conn(), key.user_id).await? else { return Ok(None) };
         let role = match key.kind {
             KeyKind::System => key.role,
-            KeyKind::User => match store::api_keys::role_of_owner(reader.conn(), key.user_id).await? {
-                Some(role) => role,
-                None => return Ok(None),
-            },
+            KeyKind::User => user.role,
         };
         let known = KnownKey {
             expires_at: key.expires_at,
             revoked: key.revoked_at.is_some(),
-            principal: Arc::new(principal_of(&key, role)),
+            principal: Arc::new(principal_of(&key, role, user)),
         };
         self.remember(&self.0.keys, *digest, &known, before);
         Ok(Some(known))
@@ -228,6 +237,7 @@ impl Authenticator {
                 scopes: user.role.scopes(),
                 projects: crate::domain::project::Projects::All,
                 must_reset_password: user.password_needs_reset,
+                user: Some(snapshot(user)),
             }),
         };
         self.remember(&self.0.sessions, id, &known, before);
@@ -248,6 +258,13 @@ impl Authenticator {
         }
     }
 
+    /// Forgets everything, since any key or session may be of the user that changed; to be called after the commit.
+    pub fn user_changed(&self) {
+        self.0.changes.fetch_add(1, Ordering::AcqRel);
+        self.0.keys.invalidate_all();
+        self.0.sessions.invalidate_all();
+    }
+
     /// Forgets a key; to be called after the commit of its change.
     pub fn key_changed(&self, digest: &HashedToken) {
         self.0.changes.fetch_add(1, Ordering::AcqRel);
@@ -263,7 +280,7 @@ impl Authenticator {
     }
 }
 
-fn principal_of(key: &ApiKey, role: crate::domain::scope::Role) -> Principal {
+fn principal_of(key: &ApiKey, role: Role, user: User) -> Principal {
     Principal {
         credential: Credential::ApiKey(key.id, key.kind),
         user_id: key.user_id,
@@ -271,5 +288,12 @@ fn principal_of(key: &ApiKey, role: crate::domain::scope::Role) -> Principal {
         scopes: key.scopes.unwrap_or(ScopeSet::ALL).meet(role.scopes()),
         projects: key.projects.clone(),
         must_reset_password: false,
+        user: Some(snapshot(user)),
     }
+}
+
+/// Returns what is remembered of a user: all but the hash of the password.
+fn snapshot(mut user: User) -> Arc<User> {
+    user.password_hash = None;
+    Arc::new(user)
 }

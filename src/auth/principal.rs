@@ -1,10 +1,13 @@
 //! The caller: user, API key or system, with what it may do.
 
+use std::sync::Arc;
+
 use crate::domain::{
     api_key::KeyKind,
     id::{ApiKeyId, SessionId, UserId},
     project::Projects,
     scope::{Role, ScopeSet},
+    user::User,
 };
 
 /// By what the caller proved who they are.
@@ -35,6 +38,8 @@ pub struct Principal {
     pub projects: Projects,
     /// Whether they must change their password before anything else.
     pub must_reset_password: bool,
+    /// That user as last looked up, without the password's hash; nobody when authentication is off.
+    pub user: Option<Arc<User>>,
 }
 
 impl Principal {
@@ -48,13 +53,14 @@ impl Principal {
             scopes: ScopeSet::ALL,
             projects: Projects::All,
             must_reset_password: false,
+            user: None,
         }
     }
 
     /// Returns the bearer of the admin secret: the system user with every right.
     #[must_use]
-    pub fn admin_secret() -> Self {
-        Self { credential: Credential::AdminSecret, ..Self::open() }
+    pub fn admin_secret(system_user: Arc<User>) -> Self {
+        Self { credential: Credential::AdminSecret, user: Some(system_user), ..Self::open() }
     }
 
     /// Whether the caller is a person in a login session.

@@ -66,7 +66,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             let config = super::checked(*config)?;
             let db = app::open_database(&config).await?;
             let seed = bootstrap::Seed::default();
-            let deployment = bootstrap::run(&db, &Passwords::new().await?, &seed, clock.now()).await?;
+            let deployment = bootstrap::run(&db, &Passwords::new(), &seed, clock.now()).await?;
             let scopes = (!scopes.is_empty()).then(|| scopes.into_iter().collect::<ScopeSet>());
             let projects = bootstrap::projects_by_name(&db, &projects).await?;
             let key = NewApiKey { name, description, expires_at, role, scopes, projects };

@@ -60,7 +60,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             let config = super::checked(*config)?;
             let password = read_password(&config, password_stdin)?;
             let db = app::open_database(&config).await?;
-            let passwords = Passwords::new().await?;
+            let passwords = Passwords::new();
             bootstrap::run(&db, &passwords, &bootstrap::Seed::default(), clock.now()).await?;
             let made =
                 bootstrap::add_user(&db, &passwords, username.trim(), &email, role, password, clock.now()).await?;
@@ -72,7 +72,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             let password = read_password(&config, password_stdin)?;
             let db = app::open_database(&config).await?;
             let made =
-                bootstrap::reset_password(&db, &Passwords::new().await?, &email, password, clock.now()).await?;
+                bootstrap::reset_password(&db, &Passwords::new(), &email, password, clock.now()).await?;
             db.close().await;
             made
         }

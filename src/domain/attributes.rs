@@ -73,8 +73,25 @@ pub fn decode(map: Map<String, Value>, inexact: &[KeyValue]) -> Vec<KeyValue> {
 /// Returns the plain JSON form of attributes, as the peer's REST answers show those of events.
 #[must_use]
 pub fn plain(attributes: &[KeyValue]) -> Map<String, Value> {
-    let value = |a: &KeyValue| a.value.as_ref().map_or(Value::Null, |v| to_json(v, &mut true));
-    attributes.iter().map(|a| (a.key.clone(), value(a))).collect()
+    attributes.iter().map(|a| (a.key.clone(), a.value.as_ref().map_or(Value::Null, plain_value))).collect()
+}
+
+/// Returns the JSON form of a value whose texts need not be stored, and so keep their zero characters.
+fn plain_value(value: &AnyValue) -> Value {
+    match &value.value {
+        Some(Otlp::StringValue(s)) => Value::String(s.clone()),
+        Some(Otlp::ArrayValue(array)) => Value::Array(array.values.iter().map(plain_value).collect()),
+        Some(Otlp::KvlistValue(list)) => Value::Object(plain(&list.values)),
+        _ => to_json(value, &mut true),
+    }
+}
+
+/// Puts the exact values in place of those that the stored JSON approximates.
+pub fn restore(map: &mut Map<String, Value>, inexact: &[KeyValue]) {
+    for (key, value) in plain(inexact) {
+        map.remove(&text(&key, &mut true));
+        map.insert(key, value);
+    }
 }
 
 fn text(text: &str, exact: &mut bool) -> String {

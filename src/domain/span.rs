@@ -339,10 +339,12 @@ impl Span {
     /// Returns the attributes in the flat form of REST answers, without the span kind.
     #[must_use]
     pub fn flat_attributes(&self) -> Box<RawValue> {
-        if self.flat_attributes {
+        let inexact = &self.remainder.0.attributes;
+        if self.flat_attributes && inexact.is_empty() {
             return self.attributes.clone();
         }
-        let map = serde_json::from_str(self.attributes.get()).unwrap_or_default();
+        let mut map = serde_json::from_str(self.attributes.get()).unwrap_or_default();
+        super::attributes::restore(&mut map, inexact);
         serde_json::value::to_raw_value(&super::attributes::flatten(map)).unwrap_or_else(|_| self.attributes.clone())
     }
 

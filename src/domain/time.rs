@@ -33,7 +33,8 @@ impl UnixNanos {
     /// Returns the RFC 3339 form with microseconds (the precision clients parse) and `+00:00`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        let micros = self.0.div_euclid(1_000);
+        // Rounded, as the peer does, so that the last digit agrees.
+        let micros = self.0.saturating_add(500).div_euclid(1_000);
         match Timestamp::from_microsecond(micros) {
             Ok(t) if micros % 1_000_000 == 0 => t.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string(),
             Ok(t) => t.strftime("%Y-%m-%dT%H:%M:%S.%6f+00:00").to_string(),
@@ -114,7 +115,7 @@ mod tests {
     fn instants_are_read_with_and_without_offset() {
         let t = UnixNanos::parse("2026-01-02T03:04:05.123456789Z").unwrap();
         assert_eq!(t.0 % 1_000_000_000, 123_456_789);
-        assert_eq!(t.to_rfc3339(), "2026-01-02T03:04:05.123456+00:00");
+        assert_eq!(t.to_rfc3339(), "2026-01-02T03:04:05.123457+00:00");
         assert_eq!(UnixNanos::parse("2026-01-02T03:04:05"), UnixNanos::parse("2026-01-02T04:04:05+01:00"));
         assert_eq!(UnixNanos::parse("2026-01-02T03:04:05Z").unwrap().to_rfc3339(), "2026-01-02T03:04:05+00:00");
         assert_eq!(UnixNanos::parse("yesterday"), None);

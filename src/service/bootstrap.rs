@@ -14,7 +14,7 @@ use crate::{
         scope::Role,
         secret::{KeyPrefix, PlainToken, random_bytes, random_id},
         time::UnixNanos,
-        user::{ADMIN_EMAIL, NewUser, SYSTEM_EMAIL, SYSTEM_USER, normalize_email},
+        user::{ADMIN_EMAIL, NewUser, SYSTEM_EMAIL, SYSTEM_USER, User, normalize_email},
     },
     error::{Error, Result},
     store::{self, deployment::Deployment},
@@ -187,4 +187,11 @@ pub async fn projects_by_name(db: &Db, names: &[String]) -> Result<Projects> {
     ids.sort_unstable();
     ids.dedup();
     Ok(Projects::Only(ids.into()))
+}
+
+/// Returns the system user, which the first start made.
+pub async fn system_user(db: &Db) -> Result<User> {
+    let mut reader = db.read().await?;
+    let found = store::users::find(reader.conn(), SYSTEM_USER).await?;
+    found.ok_or_else(|| Error::internal("user 1 is not there; was the database emptied by hand?"))
 }

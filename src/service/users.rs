@@ -4,20 +4,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::cx::Cx;
 use crate::{
-    auth::principal::Credential,
     domain::{scope::OwnAccount, user::User},
     error::{Error, Result},
     store,
 };
 
 /// Returns the user that the caller acts as; nobody when authentication is off.
-pub async fn viewer(cx: &Cx<OwnAccount>) -> Result<Option<User>> {
+pub fn viewer(cx: &Cx<OwnAccount>) -> Result<Option<User>> {
     let principal = cx.principal()?;
-    if principal.credential == Credential::Open {
-        return Ok(None);
-    }
-    let mut reader = cx.read().await?;
-    store::users::find(reader.conn(), principal.user_id).await
+    Ok(principal.user.as_deref().cloned())
 }
 
 /// What people may change about their own account.
@@ -37,7 +32,11 @@ pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(Us
     if !principal.is_session() {
         return Err(Error::forbidden("Only a logged-in user can change their account"));
     }
-    let user = viewer(cx).await?.ok_or_else(|| Error::NotFound("User not found".into()))?;
+    let user = {
+        let mut reader = cx.read().await?;
+        store::users::find(reader.conn(), principal.user_id).await?
+    };
+    let user = user.ok_or_else(|| Error::NotFound("User not found".into()))?;
     let now = cx.now();
     let new_hash = match &patch.password {
         None => None,
@@ -71,6 +70,7 @@ pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(Us
     let user = store::users::find(tx.conn(), user.id).await?.ok_or_else(|| Error::NotFound("User not found".into()))?;
     tx.commit().await?;
     inner.authenticator.sessions_changed(&ended);
+    inner.authenticator.user_changed();
     Ok((user, new_hash.is_some()))
 }
 

@@ -7,7 +7,7 @@ use crate::{
         id::{ApiKeyId, ProjectId, UserId},
         page::{Cursor, Page, PageRequest},
         project::Projects,
-        scope::{Role, ScopeSet},
+        scope::ScopeSet,
         secret::HashedToken,
         time::UnixNanos,
     },
@@ -151,11 +151,6 @@ pub async fn revoke(conn: Conn<'_>, id: ApiKeyId, kind: KeyKind, now: UnixNanos)
     .fetch_optional(c)
     .await)?;
     Ok(digest.and_then(|d| d.try_into().ok()).map(HashedToken))
-}
-
-/// Returns the role of the user that a user key acts for.
-pub async fn role_of_owner(conn: Conn<'_>, user_id: UserId) -> Result<Option<Role>> {
-    Ok(super::users::find(conn, user_id).await?.map(|user| user.role))
 }
 
 /// Lists the keys of a user that are neither revoked nor expired, newest first.

@@ -10,6 +10,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
 from support.server import running_server
 
 WALK = Path(__file__).parents[2] / "web" / "tests" / "browser" / "walk.spec.mjs"
@@ -59,6 +60,11 @@ def test_a_browser_walks_from_first_login_to_a_trace_and_out(prefix: str, tmp_pa
             "PHOENIX_TEST_TRACE_ID": trace_id,
         }
         walk = subprocess.run(
-            [node, "--test", str(WALK)], env=environment, cwd=WALK.parents[2], capture_output=True, text=True, timeout=300
+            [node, "--test", str(WALK)],
+            env=environment,
+            cwd=WALK.parents[2],
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
     assert walk.returncode == 0, walk.stdout[-6000:] + walk.stderr[-2000:]

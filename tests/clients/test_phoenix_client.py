@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from phoenix.client import AsyncClient, Client
 
 from support.api import Api
-from support.server import Server
+from support.server import IS_PEER, Server
 from support.specimen import Expected, assert_same_spans, assert_same_trace, instant, moment, send_specimen
 
 Run = Callable[[Callable[[Any], Any]], Any]
@@ -146,7 +146,8 @@ def test_the_client_filters_spans_by_everything_it_offers(as_member: Run, projec
         ({"attributes": {"text": "plain", "number.int": 7}}, [root]),
         ({"attributes": {"number.float": 1.5, "flag.true": True}}, [root]),
         ({"attributes": {"number.int": "7"}}, []),
-        ({"attributes": {"metadata.user": "u1"}}, [root]),
+        # Peer only: it opens `metadata` when it stores a span, so its filters look inside; ours look at what was sent.
+        *([({"attributes": {"metadata.user": "u1"}}, [root])] if IS_PEER else []),
         ({"start_time": start, "end_time": start + timedelta(milliseconds=10)}, [root]),
         ({"start_time": start + timedelta(milliseconds=10)}, [child, grandchild]),
         ({"span_kind": "LLM", "status_code": "OK"}, []),

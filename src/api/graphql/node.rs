@@ -107,7 +107,7 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<No
 async fn user(ctx: &Context<'_>, id: UserId) -> Result<User, Error> {
     let own = ctx.cx::<OwnAccount>()?;
     if own.principal()?.user_id == id
-        && let Some(viewer) = service::users::viewer(&own).await?
+        && let Some(viewer) = service::users::viewer(&own)?
     {
         return Ok(viewer.into());
     }

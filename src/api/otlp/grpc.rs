@@ -27,6 +27,7 @@ const MAX_MESSAGE_BYTES: usize = 32 << 20;
 pub fn service(services: Services) -> TraceServiceServer<Collector> {
     TraceServiceServer::new(Collector(services))
         .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Deflate)
         .accept_compressed(CompressionEncoding::Zstd)
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)

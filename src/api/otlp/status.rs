@@ -46,13 +46,15 @@ pub fn http_error(error: &Error, encoding: Encoding) -> Response {
     let mut response = (problem::status(error), body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(encoding.media_type()));
     problem::add_headers(error, response.headers_mut());
-    problem::log(error);
+    problem::leave_cause(error, &mut response);
     response
 }
 
 /// Returns the gRPC status.
 pub fn grpc_error(error: &Error) -> Status {
-    problem::log(error);
+    if let Error::Internal(cause) = error {
+        tracing::error!(error = %cause, "internal error over gRPC");
+    }
     let mut status = Status::new(code_of(error), problem::detail(error));
     if let Error::Unavailable { retry_after, .. } | Error::TooManyRequests { retry_after, .. } = error {
         status = with_retry_info(error, *retry_after);

@@ -7,7 +7,10 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{CredentialFault, Error, Refusal};
+use crate::{
+    api::request_log::Cause,
+    error::{CredentialFault, Error, Refusal},
+};
 
 /// An error on its way to the caller.
 #[derive(Debug)]
@@ -121,17 +124,16 @@ fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     }
 }
 
-/// Writes the cause of an internal error to the log: once, here, where it becomes an answer.
-pub fn log(error: &Error) {
+/// Leaves the cause of an internal error where the request log finds it.
+pub fn leave_cause(error: &Error, response: &mut Response) {
     if let Error::Internal(cause) = error {
-        tracing::error!(error = %cause, "internal error");
+        response.extensions_mut().insert(Cause(cause.to_string().into()));
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let error = &self.0;
-        log(error);
         let status = status(error);
         let errors = match error {
             Error::Invalid { field, detail } => {
@@ -149,6 +151,7 @@ impl IntoResponse for Problem {
         let mut response = (status, axum::Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         add_headers(error, response.headers_mut());
+        leave_cause(error, &mut response);
         response
     }
 }

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from google.rpc.status_pb2 import Status
 
 from .contract import OPERATIONS, assert_matches
 from .polling import poll
@@ -17,9 +18,17 @@ def bearer(key: str) -> dict[str, str]:
 
 
 def error_text(response: requests.Response) -> str:
-    """The sentence of an error, from a plain text or from the `detail` of a problem document."""
-    if response.headers.get("content-type", "").startswith("application/problem+json"):
-        return str(response.json()["detail"])
+    """The sentence of an error: a plain text, the `detail` of a problem document, or the message of a `Status`.
+
+    OTLP wants a `google.rpc.Status` in the encoding of the request; the peer answers it with plain texts.
+    """
+    match response.headers.get("content-type", "").partition(";")[0]:
+        case "application/problem+json":
+            return str(response.json()["detail"])
+        case "application/x-protobuf":
+            return Status.FromString(response.content).message
+        case "application/json" if isinstance(body := response.json(), dict) and "message" in body:
+            return str(body["message"])
     return response.text
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, set_span_in_context
 
 from .api import Api
+from .server import IS_PEER
 
 START = 1_760_000_000_123_456_000
 MILLISECOND = 1_000_000
@@ -68,7 +69,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Expected:
-    """A span as the sender meant it; times in nanoseconds that are whole microseconds."""
+    """A span as the sender meant it; times in nanoseconds that are whole microseconds.
+
+    `sent` holds the attributes as they were sent, `attributes` what `/spans` makes of them.
+    """
 
     name: str
     trace_id: str
@@ -79,6 +83,7 @@ class Expected:
     kind: str = "UNKNOWN"
     status_code: str = "UNSET"
     status_message: str = ""
+    sent: Mapping[str, Any] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
 
@@ -112,6 +117,7 @@ def send_specimen(tracer: Tracer) -> list[Expected]:
             end=root_end,
             kind="CHAIN",
             status_code="OK",
+            sent=root_attributes,
             attributes=_without(root_attributes, KIND, "metadata") | PARSED_METADATA,
             events=(remark,),
         ),
@@ -122,6 +128,7 @@ def send_specimen(tracer: Tracer) -> list[Expected]:
             kind="LLM",
             status_code="ERROR",
             status_message="boom",
+            sent=CHILD_ATTRIBUTES,
             attributes=_without(CHILD_ATTRIBUTES, KIND),
             events=(failure,),
         ),
@@ -203,8 +210,9 @@ def _assert_same_otlp(found: Mapping[str, Any], span: Expected) -> None:
     assert (found["status"]["message"] or "") == span.status_message
     _assert_same_nanoseconds(found["start_time_unix_nano"], span.start)
     _assert_same_nanoseconds(found["end_time_unix_nano"], span.end)
+    # The peer opens `metadata` here as on `/spans`; this server tells what was sent.
     kind = {} if span.kind == "UNKNOWN" else {KIND: span.kind}
-    assert _text(_otlp_attributes(found)) == _text({**span.attributes, **kind})
+    assert _text(_otlp_attributes(found)) == _text({**span.attributes, **kind} if IS_PEER else span.sent)
     for stored, event in zip(found["events"] or [], span.events, strict=True):
         assert stored["name"] == event.name
         _assert_same_nanoseconds(stored["time_unix_nano"], event.time)

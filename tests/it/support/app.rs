@@ -80,7 +80,7 @@ impl TestApp {
     async fn key_text(&self, role: Role, scopes: Option<&[Scope]>, projects: &[&str]) -> String {
         use phoenix_server::{auth::password::Passwords, domain::api_key::NewApiKey, service::bootstrap};
         let db = phoenix_server::app::open_database(&self.config).await.unwrap();
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new();
         let seed = bootstrap::Seed::default();
         let deployment = bootstrap::run(&db, &passwords, &seed, self.clock.now()).await.unwrap();
         let projects: Vec<String> = projects.iter().map(|&p| p.to_owned()).collect();

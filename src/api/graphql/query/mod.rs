@@ -39,7 +39,7 @@ impl Query {
     /// The user that the caller acts as; null when authentication is off.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Option<User>> {
         let cx = ctx.cx()?;
-        Ok(service::users::viewer(&cx).await?.map(User::from))
+        Ok(service::users::viewer(&cx)?.map(User::from))
     }
 
     /// The projects that the caller may see, oldest first unless sorted otherwise.

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     api::{
-        extract::{Json, Path, Query},
+        extract::{Json, Path, Query, any_case_bool},
         rest::{
             Routes,
             page::{self, DataBody, ListBody},
@@ -67,10 +67,12 @@ pub struct ListProjectsQuery {
     limit: Option<i64>,
     /// Whether projects of experiments are listed too.
     #[param(default = false)]
+    #[serde(default, deserialize_with = "any_case_bool")]
     #[expect(dead_code, reason = "no project belongs to an experiment yet, so both answers are the same")]
     include_experiment_projects: Option<bool>,
     /// Whether projects of dataset evaluators are listed too.
     #[param(default = false)]
+    #[serde(default, deserialize_with = "any_case_bool")]
     #[expect(dead_code, reason = "no project belongs to an evaluator yet, so both answers are the same")]
     include_dataset_evaluator_projects: Option<bool>,
     /// Text that the name contains, in any case.

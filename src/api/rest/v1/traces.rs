@@ -5,7 +5,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     api::{
-        extract::{Path, Query},
+        extract::{Path, Query, any_case_bool},
         rest::{
             Routes,
             page::{self, ListBody},
@@ -131,11 +131,13 @@ pub struct ListTracesQuery {
     cursor: Option<String>,
     /// Whether each trace brings its spans.
     #[param(default = false)]
+    #[serde(default, deserialize_with = "any_case_bool")]
     include_spans: Option<bool>,
     /// Sessions, by global id or by the id that the application gave.
     #[serde(default)]
     session_identifier: Vec<String>,
     /// With (or without) a failed span.
+    #[serde(default, deserialize_with = "any_case_bool")]
     error: Option<bool>,
     /// At least this long.
     min_latency_ms: Option<f64>,

@@ -66,7 +66,7 @@ impl From<User> for UserView {
     responses((status = 200, body = DataBody<Viewer>))
 )]
 async fn get_viewer(cx: Cx<OwnAccount>) -> Answer<axum::Json<DataBody<Viewer>>> {
-    let data = match users::viewer(&cx).await? {
+    let data = match users::viewer(&cx)? {
         Some(user) => Viewer::User(user.into()),
         None => Viewer::Anonymous { auth_method: "ANONYMOUS" },
     };
