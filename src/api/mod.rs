@@ -25,7 +25,10 @@ use axum::{
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
-    compression::{CompressionLayer, CompressionLevel, predicate::{DefaultPredicate, NotForContentType, Predicate as _}},
+    compression::{
+        CompressionLayer, CompressionLevel,
+        predicate::{DefaultPredicate, NotForContentType, Predicate as _},
+    },
 };
 
 use crate::{
@@ -253,9 +256,9 @@ fn rewrite(mut request: Request<Body>, root_path: &str) -> Request<Body> {
 
 /// Whether the path belongs to an API, where what is unknown is not found, and not a page of the UI.
 pub(crate) fn is_api_path(path: &str) -> bool {
-    ["/v1", "/api", "/auth", "/oauth2", "/.well-known", "/graphql", "/opentelemetry.proto."]
-        .iter()
-        .any(|prefix| path == *prefix || path.strip_prefix(prefix).is_some_and(|r| r.starts_with('/') || prefix.ends_with('.')))
+    ["/v1", "/api", "/auth", "/oauth2", "/.well-known", "/graphql", "/opentelemetry.proto."].iter().any(|prefix| {
+        path == *prefix || path.strip_prefix(prefix).is_some_and(|r| r.starts_with('/') || prefix.ends_with('.'))
+    })
 }
 
 pub(crate) const fn is_read(method: &Method) -> bool {

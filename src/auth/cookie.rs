@@ -76,7 +76,13 @@ mod tests {
         let set = options.set(ACCESS, "t", Duration::from_secs(600));
         assert_eq!(set, "phoenix-access-token=t; HttpOnly; Max-Age=600; Path=/; SameSite=strict");
         let secure = CookieOptions { path: "/p".to_owned(), secure: true };
-        assert!(secure.set(ACCESS, "t", Duration::from_secs(1)).to_str().unwrap().ends_with("; Path=/p; SameSite=strict; Secure"));
+        assert!(
+            secure
+                .set(ACCESS, "t", Duration::from_secs(1))
+                .to_str()
+                .unwrap()
+                .ends_with("; Path=/p; SameSite=strict; Secure")
+        );
         assert_eq!(secure.clear().len(), 4);
     }
 }

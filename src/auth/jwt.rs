@@ -150,7 +150,10 @@ mod tests {
         assert_eq!((claims.sub.as_str(), claims.session()), ("2", SessionId(3)));
         let fault = |r: Result<Claims, CredentialFault>| r.unwrap_err();
         assert_eq!(fault(tokens.verify(&access, TokenUse::Refresh, NOW)), CredentialFault::Invalid);
-        assert_eq!(fault(tokens.verify(&sign(&tokens, TokenUse::Refresh), TokenUse::Access, NOW)), CredentialFault::Invalid);
+        assert_eq!(
+            fault(tokens.verify(&sign(&tokens, TokenUse::Refresh), TokenUse::Access, NOW)),
+            CredentialFault::Invalid
+        );
         let late = UnixNanos(NOW.0 + 60_000_000_000);
         assert_eq!(fault(tokens.verify(&access, TokenUse::Access, late)), CredentialFault::Expired);
         let other = Tokens::new(b"0123456789abcdef0123456789abcdef", "two");

@@ -76,7 +76,8 @@ impl Default for Passwords {
 
 /// OWASP's first choice for Argon2id: 19 MiB, two passes, one lane.
 fn argon2() -> Result<Argon2<'static>, argon2::password_hash::Error> {
-    let params = Params::new(19 * 1_024, 2, 1, None).map_err(|_| argon2::password_hash::Error::ParamInvalid { name: "m" })?;
+    let params =
+        Params::new(19 * 1_024, 2, 1, None).map_err(|_| argon2::password_hash::Error::ParamInvalid { name: "m" })?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 

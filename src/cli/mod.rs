@@ -45,7 +45,10 @@ enum Command {
 }
 
 /// Runs the command line and returns the exit code.
-pub fn main(arguments: impl Iterator<Item = OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
+pub fn main(
+    arguments: impl Iterator<Item = OsString>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> ExitCode {
     let cli = match Cli::try_parse_from(with_default_command(arguments.collect())) {
         Ok(cli) => cli,
         Err(error) if !error.use_stderr() => {

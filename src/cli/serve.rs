@@ -79,8 +79,13 @@ fn summarize(config: &Config) {
     };
     if config.telemetry.logging_mode == LoggingMode::Structured {
         tracing::info!(
-            version = SERVER_VERSION, api.version = API_VERSION, url = ui, otlp.grpc = grpc, database,
-            auth = config.auth.enabled, "ready"
+            version = SERVER_VERSION,
+            api.version = API_VERSION,
+            url = ui,
+            otlp.grpc = grpc,
+            database,
+            auth = config.auth.enabled,
+            "ready"
         );
         return;
     }

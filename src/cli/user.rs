@@ -71,8 +71,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             let config = super::checked(*config)?;
             let password = read_password(&config, password_stdin)?;
             let db = app::open_database(&config).await?;
-            let made =
-                bootstrap::reset_password(&db, &Passwords::new(), &email, password, clock.now()).await?;
+            let made = bootstrap::reset_password(&db, &Passwords::new(), &email, password, clock.now()).await?;
             db.close().await;
             made
         }

@@ -9,17 +9,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{
-    ConfigError, List, Optional, Secret, boolean, items, minutes, path, read_secret_file, shown,
-    value, whole,
+    ConfigError, List, Optional, Secret, boolean, items, minutes, path, read_secret_file, shown, value, whole,
 };
 
 /// Authentication, sessions and first accounts.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Authentication")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "one for each variable that the peer spells as a boolean"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each variable that the peer spells as a boolean")]
 pub struct AuthConfig {
     /// Demands a login or an API key for everything but the public paths; needs `PHOENIX_SECRET`.
     #[arg(
@@ -256,12 +252,7 @@ pub struct AdminSeed {
 impl AuthConfig {
     /// Reads the secret files and checks what one value alone cannot tell.
     pub(super) fn validate(&mut self) -> Result<(), ConfigError> {
-        read_secret_file(
-            &mut self.secret,
-            &mut self.secret_file,
-            "PHOENIX_SECRET",
-            "PHOENIX_SECRET_FILE",
-        )?;
+        read_secret_file(&mut self.secret, &mut self.secret_file, "PHOENIX_SECRET", "PHOENIX_SECRET_FILE")?;
         read_secret_file(
             &mut self.admin_secret,
             &mut self.admin_secret_file,
@@ -297,8 +288,7 @@ impl AuthConfig {
             return Ok(());
         }
         if self.secret.is_none() {
-            let problem =
-                format!("unset, but PHOENIX_ENABLE_AUTH=true needs it; allowed: {SECRET_RULE}");
+            let problem = format!("unset, but PHOENIX_ENABLE_AUTH=true needs it; allowed: {SECRET_RULE}");
             return Err(ConfigError::new("PHOENIX_SECRET", problem));
         }
         if self.disable_basic_auth {
@@ -309,8 +299,7 @@ impl AuthConfig {
     }
 }
 
-const SECRET_RULE: &str =
-    "at least 32 ASCII characters without whitespace, with a digit and a lower-case letter";
+const SECRET_RULE: &str = "at least 32 ASCII characters without whitespace, with a digit and a lower-case letter";
 
 fn strong_enough(variable: &'static str, secret: &SecretString) -> Result<(), ConfigError> {
     let secret = secret.expose_secret();
@@ -327,43 +316,25 @@ fn strong_enough(variable: &'static str, secret: &SecretString) -> Result<(), Co
     } else {
         return Ok(());
     };
-    Err(ConfigError::new(
-        variable,
-        format!("{fault}; allowed: {SECRET_RULE}"),
-    ))
+    Err(ConfigError::new(variable, format!("{fault}; allowed: {SECRET_RULE}")))
 }
 
 fn admins(given: &str) -> Result<Vec<AdminSeed>, String> {
     let mut seeds: Vec<AdminSeed> = Vec::new();
-    for item in given
-        .split(';')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-    {
+    for item in given.split(';').map(str::trim).filter(|item| !item.is_empty()) {
         // The name may hold `=`, an address cannot.
         let (username, email) = item
             .rsplit_once('=')
             .map(|(username, email)| (username.trim(), email.trim().to_lowercase()))
             .filter(|(username, email)| !username.is_empty() && is_email(email))
-            .ok_or_else(|| {
-                format!(
-                    "{} is not an administrator; allowed: `name=email;name=email`",
-                    shown(item)
-                )
-            })?;
-        if seeds
-            .iter()
-            .any(|seed| seed.email == email || seed.username == username)
-        {
+            .ok_or_else(|| format!("{} is not an administrator; allowed: `name=email;name=email`", shown(item)))?;
+        if seeds.iter().any(|seed| seed.email == email || seed.username == username) {
             return Err(format!(
                 "{} repeats a name or an address; allowed: each name and each address once",
                 shown(item)
             ));
         }
-        seeds.push(AdminSeed {
-            username: username.to_owned(),
-            email,
-        });
+        seeds.push(AdminSeed { username: username.to_owned(), email });
     }
     Ok(seeds)
 }
@@ -371,31 +342,26 @@ fn admins(given: &str) -> Result<Vec<AdminSeed>, String> {
 /// The peer's rule for the addresses of users: one `@`, a dot behind it, no whitespace.
 fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(name, host)| {
-        let dotted = host
-            .rsplit_once('.')
-            .is_some_and(|(head, tail)| !head.is_empty() && !tail.is_empty());
+        let dotted = host.rsplit_once('.').is_some_and(|(head, tail)| !head.is_empty() && !tail.is_empty());
         !name.is_empty() && dotted && !host.contains('@') && !text.contains(char::is_whitespace)
     })
 }
 
 fn cookies_path(given: &str) -> Result<String, String> {
-    let odd =
-        |c: char| c == ';' || c == ',' || c.is_whitespace() || c.is_control() || !c.is_ascii();
+    let odd = |c: char| c == ';' || c == ',' || c.is_whitespace() || c.is_control() || !c.is_ascii();
     match given {
         "" => Ok("/".to_owned()),
         path if path.starts_with('/') && !path.contains(odd) => Ok(path.to_owned()),
-        other => Err(format!(
-            "{} is not a cookie path; allowed: a path that starts with `/`",
-            shown(other)
-        )),
+        other => Err(format!("{} is not a cookie path; allowed: a path that starts with `/`", shown(other))),
     }
 }
 
 fn origins(given: &str) -> Result<Vec<String>, String> {
     let origins = items(given)?;
-    match origins.iter().find(|origin| {
-        !Url::parse(origin).is_ok_and(|url| url.host_str().is_some_and(|host| !host.is_empty()))
-    }) {
+    match origins
+        .iter()
+        .find(|origin| !Url::parse(origin).is_ok_and(|url| url.host_str().is_some_and(|host| !host.is_empty())))
+    {
         Some(bad) => Err(format!(
             "{} has no host name; allowed: comma-separated URLs such as `https://phoenix.example`",
             shown(bad)
@@ -412,11 +378,7 @@ mod tests {
     const GOOD: &str = "a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4";
     const OTHER: &str = "z1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4";
 
-    fn validated(
-        args: &[&str],
-        secret: Option<&str>,
-        admin_secret: Option<&str>,
-    ) -> Result<AuthConfig, String> {
+    fn validated(args: &[&str], secret: Option<&str>, admin_secret: Option<&str>) -> Result<AuthConfig, String> {
         let mut auth = config(args).auth;
         auth.secret = secret.map(SecretString::from);
         auth.admin_secret = admin_secret.map(SecretString::from);
@@ -427,10 +389,7 @@ mod tests {
     #[test]
     fn auth_needs_a_secret() {
         let err = validated(&["--enable-auth", "true"], None, None).unwrap_err();
-        assert!(
-            err.starts_with("PHOENIX_SECRET: unset, but PHOENIX_ENABLE_AUTH=true"),
-            "{err}"
-        );
+        assert!(err.starts_with("PHOENIX_SECRET: unset, but PHOENIX_ENABLE_AUTH=true"), "{err}");
         assert!(validated(&["--enable-auth", "TRUE"], Some(GOOD), Some(OTHER)).is_ok());
         assert!(validated(&[], None, None).is_ok());
     }
@@ -451,58 +410,30 @@ mod tests {
         ];
         for (secret, fault) in faults {
             let err = validated(&[], Some(secret), None).unwrap_err();
-            assert!(
-                err.starts_with("PHOENIX_SECRET: ") && err.contains(fault) && !err.contains(secret),
-                "{err}"
-            );
+            assert!(err.starts_with("PHOENIX_SECRET: ") && err.contains(fault) && !err.contains(secret), "{err}");
             let err = validated(&[], Some(GOOD), Some(secret)).unwrap_err();
-            assert!(
-                err.starts_with("PHOENIX_ADMIN_SECRET: ") && err.contains(fault),
-                "{err}"
-            );
+            assert!(err.starts_with("PHOENIX_ADMIN_SECRET: ") && err.contains(fault), "{err}");
         }
     }
 
     #[test]
     fn the_admin_secret_stands_beside_another_secret() {
-        assert!(
-            validated(&[], None, Some(GOOD))
-                .unwrap_err()
-                .contains("without PHOENIX_SECRET")
-        );
-        assert!(
-            validated(&[], Some(GOOD), Some(GOOD))
-                .unwrap_err()
-                .contains("the same as PHOENIX_SECRET")
-        );
+        assert!(validated(&[], None, Some(GOOD)).unwrap_err().contains("without PHOENIX_SECRET"));
+        assert!(validated(&[], Some(GOOD), Some(GOOD)).unwrap_err().contains("the same as PHOENIX_SECRET"));
     }
 
     #[test]
     fn basic_auth_is_the_only_way_in() {
-        let err = validated(
-            &["--enable-auth", "true", "--disable-basic-auth", "true"],
-            Some(GOOD),
-            None,
-        )
-        .unwrap_err();
+        let err = validated(&["--enable-auth", "true", "--disable-basic-auth", "true"], Some(GOOD), None).unwrap_err();
         assert!(err.starts_with("PHOENIX_DISABLE_BASIC_AUTH: "), "{err}");
         assert!(validated(&["--disable-basic-auth", "true"], None, None).is_ok());
     }
 
     #[test]
     fn admins_are_names_and_addresses() {
-        let seed = |username: &str, email: &str| AdminSeed {
-            username: username.to_owned(),
-            email: email.to_owned(),
-        };
-        assert_eq!(
-            admins("a=a@b.c; ;b = B@b.C ;").unwrap(),
-            [seed("a", "a@b.c"), seed("b", "b@b.c")]
-        );
-        assert_eq!(
-            admins("Doe, J.=x=j@b.co").unwrap(),
-            [seed("Doe, J.=x", "j@b.co")]
-        );
+        let seed = |username: &str, email: &str| AdminSeed { username: username.to_owned(), email: email.to_owned() };
+        assert_eq!(admins("a=a@b.c; ;b = B@b.C ;").unwrap(), [seed("a", "a@b.c"), seed("b", "b@b.c")]);
+        assert_eq!(admins("Doe, J.=x=j@b.co").unwrap(), [seed("Doe, J.=x", "j@b.co")]);
         assert!(admins("").unwrap().is_empty());
         for bad in [
             "x",
@@ -527,10 +458,7 @@ mod tests {
         assert_eq!(auth.password_reset_token_expiry, Duration::from_mins(15));
         for bad in ["0", "nan", "inf", "x", "", "1e300"] {
             let line = refusal(&["--access-token-expiry-minutes", bad]);
-            assert!(
-                line.contains("PHOENIX_ACCESS_TOKEN_EXPIRY_MINUTES") && line.contains("allowed"),
-                "{line}"
-            );
+            assert!(line.contains("PHOENIX_ACCESS_TOKEN_EXPIRY_MINUTES") && line.contains("allowed"), "{line}");
         }
     }
 
@@ -539,10 +467,7 @@ mod tests {
         let auth = config(&["--csrf-trusted-origins", "http://a,, https://b.c:8/x ,"]).auth;
         assert_eq!(auth.csrf_trusted_origins, ["http://a", "https://b.c:8/x"]);
         for bad in ["*", "a.b", "localhost", "localhost:6006", "http://a,b"] {
-            assert!(
-                refusal(&["--csrf-trusted-origins", bad]).contains("host name"),
-                "{bad}"
-            );
+            assert!(refusal(&["--csrf-trusted-origins", bad]).contains("host name"), "{bad}");
         }
     }
 

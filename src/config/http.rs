@@ -10,9 +10,7 @@ use std::time::Duration;
 use clap::ArgAction;
 use url::Url;
 
-use super::{
-    ConfigError, List, Optional, boolean, items, path, seconds, shown, text, value, web_url, whole,
-};
+use super::{ConfigError, List, Optional, boolean, items, path, seconds, shown, text, value, web_url, whole};
 
 const ANY_ADDRESS: &str = "0.0.0.0";
 
@@ -269,12 +267,8 @@ impl HttpConfig {
                 return Err(ConfigError::new("PHOENIX_WORKING_DIR", problem));
             }
         };
-        std::path::absolute(&dir).map_err(|err| {
-            ConfigError::new(
-                "PHOENIX_WORKING_DIR",
-                format!("cannot resolve {}: {err}", dir.display()),
-            )
-        })
+        std::path::absolute(&dir)
+            .map_err(|err| ConfigError::new("PHOENIX_WORKING_DIR", format!("cannot resolve {}: {err}", dir.display())))
     }
 }
 
@@ -321,21 +315,15 @@ impl FromStr for IpNetwork {
         let address: IpAddr = address.trim().parse().map_err(|_| problem())?;
         let widest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
-            Some(prefix) => prefix
-                .trim()
-                .parse::<u8>()
-                .ok()
-                .filter(|bits| *bits <= widest)
-                .ok_or_else(problem)?,
+            Some(prefix) => prefix.trim().parse::<u8>().ok().filter(|bits| *bits <= widest).ok_or_else(problem)?,
             None => widest,
         };
         // `::ffff:10.0.0.0/104` and `10.0.0.0/8` are one network, and addresses are compared in the
         // latter form.
         match address {
-            IpAddr::V6(v6) if prefix >= 96 && is_mapped(v6) => Ok(Self {
-                address: v6.to_canonical(),
-                prefix: prefix - 96,
-            }),
+            IpAddr::V6(v6) if prefix >= 96 && is_mapped(v6) => {
+                Ok(Self { address: v6.to_canonical(), prefix: prefix - 96 })
+            }
             _ => Ok(Self { address, prefix }),
         }
     }
@@ -351,10 +339,7 @@ fn or(given: &str, default: &str) -> String {
 
 /// Reads a port number, with a hint when Kubernetes wrote the value.
 pub(super) fn port(given: &str) -> Result<u16, String> {
-    if ["tcp://", "udp://", "sctp://"]
-        .iter()
-        .any(|scheme| given.starts_with(scheme))
-    {
+    if ["tcp://", "udp://", "sctp://"].iter().any(|scheme| given.starts_with(scheme)) {
         return Err(format!(
             "{} is what Kubernetes writes into this variable for a service of the same name; allowed: a port number from 0 to \
              65535, set in the deployment, or `enableServiceLinks: false`",
@@ -369,17 +354,11 @@ fn networks(given: &str) -> Result<Vec<IpNetwork>, String> {
 }
 
 fn root_path(given: &str) -> Result<String, String> {
-    let odd = |c: char| {
-        c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\' | '"' | '<' | '>')
-    };
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\' | '"' | '<' | '>');
     if given.is_empty() {
         return Ok(String::new());
     }
-    if !given.starts_with('/')
-        || given.ends_with('/')
-        || given.contains("//")
-        || given.contains(odd)
-    {
+    if !given.starts_with('/') || given.ends_with('/') || given.contains("//") || given.contains(odd) {
         return Err(format!(
             "{} is not a root path; allowed: a path such as `/phoenix` that starts with `/` and does not end with `/`",
             shown(given)
@@ -394,17 +373,11 @@ fn email(given: &str) -> Result<Option<String>, String> {
     }
     match given.split_once('@') {
         Some((name, host))
-            if !name.is_empty()
-                && !host.is_empty()
-                && !host.contains('@')
-                && !given.contains(char::is_whitespace) =>
+            if !name.is_empty() && !host.is_empty() && !host.contains('@') && !given.contains(char::is_whitespace) =>
         {
             Ok(Some(given.to_owned()))
         }
-        _ => Err(format!(
-            "{} is not a mail address; allowed: one address such as `help@example.com`",
-            shown(given)
-        )),
+        _ => Err(format!("{} is not a mail address; allowed: one address such as `help@example.com`", shown(given))),
     }
 }
 
@@ -416,10 +389,7 @@ mod tests {
     #[test]
     fn a_port_from_kubernetes_is_refused_with_a_hint() {
         let line = refusal(&["--port", "tcp://10.0.0.1:6006"]);
-        assert!(
-            line.contains("PHOENIX_PORT") && line.contains("Kubernetes") && line.contains("65535"),
-            "{line}"
-        );
+        assert!(line.contains("PHOENIX_PORT") && line.contains("Kubernetes") && line.contains("65535"), "{line}");
         assert!(refusal(&["--port", "65536"]).contains("`65536`"));
         assert_eq!(config(&["--port", " 6007 "]).http.port, 6007);
         assert_eq!(config(&["--port", ""]).http.port, 6006);
@@ -440,14 +410,8 @@ mod tests {
         let public = |args: &[&str]| config(args).http.public_url();
         assert_eq!(public(&[]), "http://127.0.0.1:6006");
         assert_eq!(public(&["--host", "::"]), "http://127.0.0.1:6006");
-        assert_eq!(
-            public(&["--host", "::1", "--host-root-path", "/a"]),
-            "http://[::1]:6006/a"
-        );
-        assert_eq!(
-            public(&["--root-url", "https://phoenix.example/x/"]),
-            "https://phoenix.example/x"
-        );
+        assert_eq!(public(&["--host", "::1", "--host-root-path", "/a"]), "http://[::1]:6006/a");
+        assert_eq!(public(&["--root-url", "https://phoenix.example/x/"]), "https://phoenix.example/x");
         assert!(refusal(&["--root-url", "ftp://x"]).contains("http"));
         assert!(refusal(&["--root-url", "x"]).starts_with("--root-url (PHOENIX_ROOT_URL): "));
     }
@@ -457,29 +421,16 @@ mod tests {
         let unset = config(&[]).http;
         let err = unset.working_dir_or(None).unwrap_err().to_string();
         assert!(err.starts_with("PHOENIX_WORKING_DIR: "), "{err}");
-        assert_eq!(
-            unset.working_dir_or(Some("/home/u".into())).unwrap(),
-            PathBuf::from("/home/u/.phoenix")
-        );
+        assert_eq!(unset.working_dir_or(Some("/home/u".into())).unwrap(), PathBuf::from("/home/u/.phoenix"));
         let set = config(&["--working-dir", "/data"]).http;
         assert_eq!(set.working_dir_or(None).unwrap(), PathBuf::from("/data"));
-        assert!(
-            config(&["--working-dir", "data"])
-                .http
-                .working_dir_or(None)
-                .unwrap()
-                .is_absolute()
-        );
+        assert!(config(&["--working-dir", "data"]).http.working_dir_or(None).unwrap().is_absolute());
     }
 
     #[test]
     fn networks_hold_their_addresses() {
-        let holds = |network: &str, address: &str| {
-            network
-                .parse::<IpNetwork>()
-                .unwrap()
-                .contains(address.parse().unwrap())
-        };
+        let holds =
+            |network: &str, address: &str| network.parse::<IpNetwork>().unwrap().contains(address.parse().unwrap());
         assert!(holds("10.0.0.0/8", "10.255.0.1"));
         assert!(holds("10.1.2.3/8", "10.0.0.0"));
         assert!(!holds("10.0.0.0/8", "11.0.0.1"));
@@ -491,35 +442,17 @@ mod tests {
         assert!(!holds("::/0", "1.2.3.4"));
         assert!(holds("127.0.0.1", "::ffff:127.0.0.1"));
         assert!(holds("::ffff:10.0.0.0/104", "10.3.0.1"));
-        for bad in [
-            "10.0.0.0/33",
-            "::/129",
-            "host",
-            "10.0.0/8",
-            "1.2.3.4/",
-            "1.2.3.4/x",
-        ] {
+        for bad in ["10.0.0.0/33", "::/129", "host", "10.0.0/8", "1.2.3.4/", "1.2.3.4/x"] {
             assert!(bad.parse::<IpNetwork>().is_err(), "{bad}");
         }
-        assert_eq!(
-            config(&["--trusted-proxies", "10.0.0.0/8,, ::1 ,"])
-                .http
-                .trusted_proxies
-                .len(),
-            2
-        );
+        assert_eq!(config(&["--trusted-proxies", "10.0.0.0/8,, ::1 ,"]).http.trusted_proxies.len(), 2);
     }
 
     #[test]
     fn empty_items_of_a_list_do_not_count() {
         let http = config(&["--allowed-origins", "http://a,,http://b, "]).http;
         assert_eq!(http.allowed_origins, ["http://a", "http://b"]);
-        assert!(
-            config(&["--allowed-origins", " , "])
-                .http
-                .allowed_origins
-                .is_empty()
-        );
+        assert!(config(&["--allowed-origins", " , "]).http.allowed_origins.is_empty());
     }
 
     #[test]

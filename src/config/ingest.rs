@@ -41,17 +41,9 @@ pub struct IngestConfig {
     pub default_project_name: String,
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the signature of every value parser"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of every value parser")]
 fn project_name(given: &str) -> Result<String, String> {
-    Ok(if given.is_empty() {
-        DEFAULT_PROJECT
-    } else {
-        given
-    }
-    .to_owned())
+    Ok(if given.is_empty() { DEFAULT_PROJECT } else { given }.to_owned())
 }
 
 #[cfg(test)]
@@ -63,32 +55,16 @@ mod tests {
         let ingest = config(&[]).ingest;
         assert_eq!(ingest.max_spans_queue_size, 20_000);
         assert_eq!(ingest.max_queue_bytes, 64 << 20);
-        assert_eq!(
-            config(&["--max-spans-queue-size", " 7 "])
-                .ingest
-                .max_spans_queue_size,
-            7
-        );
+        assert_eq!(config(&["--max-spans-queue-size", " 7 "]).ingest.max_spans_queue_size, 7);
         for bad in ["0", "1e3", "", "-1"] {
             let line = refusal(&[&format!("--max-spans-queue-size={bad}")]);
-            assert!(
-                line.contains("PHOENIX_MAX_SPANS_QUEUE_SIZE") && line.contains("allowed"),
-                "{line}"
-            );
+            assert!(line.contains("PHOENIX_MAX_SPANS_QUEUE_SIZE") && line.contains("allowed"), "{line}");
         }
     }
 
     #[test]
     fn the_default_project_has_a_name() {
-        assert_eq!(
-            config(&["--project-name", " a "])
-                .ingest
-                .default_project_name,
-            "a"
-        );
-        assert_eq!(
-            config(&["--project-name", " "]).ingest.default_project_name,
-            "default"
-        );
+        assert_eq!(config(&["--project-name", " a "]).ingest.default_project_name, "a");
+        assert_eq!(config(&["--project-name", " "]).ingest.default_project_name, "default");
     }
 }

@@ -110,17 +110,9 @@ impl MailConfig {
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the signature of every value parser"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of every value parser")]
 fn mail_from(given: &str) -> Result<String, String> {
-    Ok(if given.is_empty() {
-        DEFAULT_SENDER
-    } else {
-        given
-    }
-    .to_owned())
+    Ok(if given.is_empty() { DEFAULT_SENDER } else { given }.to_owned())
 }
 
 #[cfg(test)]
@@ -130,14 +122,8 @@ mod tests {
     #[test]
     fn mail_is_off_by_default() {
         let mail = config(&[]).mail;
-        assert_eq!(
-            (mail.hostname, mail.port, mail.validate_certs),
-            (None, 587, true)
-        );
-        assert_eq!(
-            config(&["--smtp-mail-from", ""]).mail.mail_from,
-            "noreply@arize.com"
-        );
+        assert_eq!((mail.hostname, mail.port, mail.validate_certs), (None, 587, true));
+        assert_eq!(config(&["--smtp-mail-from", ""]).mail.mail_from, "noreply@arize.com");
         assert!(refusal(&["--smtp-port", "0"]).contains("PHOENIX_SMTP_PORT"));
     }
 }

@@ -84,10 +84,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(crate) fn new(variable: &'static str, problem: impl Into<String>) -> Self {
-        Self {
-            variable,
-            problem: single_line(&problem.into()),
-        }
+        Self { variable, problem: single_line(&problem.into()) }
     }
 
     /// Returns the name of the variable at fault.
@@ -113,56 +110,35 @@ impl Config {
     /// author may think.
     pub fn warnings(env: impl Iterator<Item = (OsString, OsString)>) -> Vec<String> {
         let env: BTreeMap<String, String> = env
-            .map(|(name, value)| {
-                (
-                    name.to_string_lossy().into_owned(),
-                    value.to_string_lossy().trim().to_owned(),
-                )
-            })
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().trim().to_owned()))
             .filter(|(name, _)| name.starts_with(PREFIX))
             .collect();
         let command = definitions();
-        let fields: BTreeMap<&str, String> = command
-            .get_arguments()
-            .filter_map(|arg| Some((arg.get_env()?.to_str()?, default_of(arg))))
-            .collect();
+        let fields: BTreeMap<&str, String> =
+            command.get_arguments().filter_map(|arg| Some((arg.get_env()?.to_str()?, default_of(arg)))).collect();
         let mut lines = Vec::new();
         let mut unused: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut providers: BTreeSet<&str> = BTreeSet::new();
         for (name, value) in &env {
             let default = fields.get(name.as_str());
-            let says_nothing = value.is_empty()
-                || default.is_some_and(|default| default.eq_ignore_ascii_case(value));
-            if let Some((reason, _)) = NOT_USED_YET
-                .iter()
-                .find(|(_, names)| names.contains(&name.as_str()))
-            {
+            let says_nothing = value.is_empty() || default.is_some_and(|default| default.eq_ignore_ascii_case(value));
+            if let Some((reason, _)) = NOT_USED_YET.iter().find(|(_, names)| names.contains(&name.as_str())) {
                 if !says_nothing {
                     unused.entry(reason).or_default().push(name);
                 }
-            } else if let Some((_, advice)) =
-                DEPRECATED.iter().find(|(deprecated, _)| deprecated == name)
-            {
+            } else if let Some((_, advice)) = DEPRECATED.iter().find(|(deprecated, _)| deprecated == name) {
                 lines.push(format!("{name} is deprecated and has no effect: {advice}"));
             } else if let Some(provider) = provider_of(name) {
                 providers.insert(provider);
-            } else if default.is_none()
-                && !is_client_variable(name)
-                && !is_service_link(name, value)
-            {
-                let known = fields.keys().copied().chain(
-                    NOT_USED_YET
-                        .iter()
-                        .flat_map(|(_, names)| names.iter().copied()),
-                );
-                lines.push(
-                    match nearest(name, known.chain(CLIENT_VARIABLES.iter().copied())) {
-                        Some(near) => {
-                            format!("{name} is unknown and has no effect; did you mean {near}?")
-                        }
-                        None => format!("{name} is unknown and has no effect"),
-                    },
-                );
+            } else if default.is_none() && !is_client_variable(name) && !is_service_link(name, value) {
+                let known =
+                    fields.keys().copied().chain(NOT_USED_YET.iter().flat_map(|(_, names)| names.iter().copied()));
+                lines.push(match nearest(name, known.chain(CLIENT_VARIABLES.iter().copied())) {
+                    Some(near) => {
+                        format!("{name} is unknown and has no effect; did you mean {near}?")
+                    }
+                    None => format!("{name} is unknown and has no effect"),
+                });
             }
         }
         for (reason, names) in unused {
@@ -180,7 +156,8 @@ impl Config {
     /// Returns the text of `.env.example`: every variable with its meaning and default, by section.
     #[must_use]
     pub fn env_example() -> String {
-        let mut text = "# Every variable of phoenix-server, with its default; nothing behind `=` means unset.\n".to_owned();
+        let mut text =
+            "# Every variable of phoenix-server, with its default; nothing behind `=` means unset.\n".to_owned();
         let command = definitions();
         let mut section = None;
         for arg in command.get_arguments() {
@@ -193,11 +170,7 @@ impl Config {
                 let _ = write!(text, "\n# ---- {} ----\n", section.unwrap_or_default());
             }
             text.push('\n');
-            let help = arg
-                .get_long_help()
-                .or_else(|| arg.get_help())
-                .map(ToString::to_string)
-                .unwrap_or_default();
+            let help = arg.get_long_help().or_else(|| arg.get_help()).map(ToString::to_string).unwrap_or_default();
             for line in wrapped(&help, 98) {
                 let _ = writeln!(text, "# {line}");
             }
@@ -212,24 +185,16 @@ impl Config {
 pub fn one_line(err: &clap::Error) -> String {
     let text = err.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let end = ["\n\nUsage:", "\n\nFor more information"]
-        .iter()
-        .filter_map(|mark| text.find(mark))
-        .min();
+    let end = ["\n\nUsage:", "\n\nFor more information"].iter().filter_map(|mark| text.find(mark)).min();
     let line = single_line(&text[..end.unwrap_or(text.len())]);
     // Errors of our own parsers name the variable; clap's own know the flag alone.
     let Some(ContextValue::String(shown)) = err.get(ContextKind::InvalidArg) else {
         return line;
     };
     // `Arg`'s own text cannot be compared with: it panics before the command is built.
-    let flag = shown
-        .split([' ', '='])
-        .next()
-        .and_then(|flag| flag.strip_prefix("--"));
+    let flag = shown.split([' ', '=']).next().and_then(|flag| flag.strip_prefix("--"));
     let command = definitions();
-    let arg = command
-        .get_arguments()
-        .find(|arg| flag.is_some() && arg.get_long() == flag);
+    let arg = command.get_arguments().find(|arg| flag.is_some() && arg.get_long() == flag);
     match arg.and_then(clap::Arg::get_env).and_then(OsStr::to_str) {
         Some(name) if !line.contains(name) => format!("{name}: {line}"),
         _ => line,
@@ -274,23 +239,11 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
     ),
     (
         "this version reads from the primary database alone",
-        &[
-            "PHOENIX_SQL_DATABASE_READ_REPLICA_URL",
-            "PHOENIX_SQL_DATABASE_READ_REPLICA_URL_FILE",
-        ],
+        &["PHOENIX_SQL_DATABASE_READ_REPLICA_URL", "PHOENIX_SQL_DATABASE_READ_REPLICA_URL_FILE"],
     ),
-    (
-        "this version has no retention policies",
-        &["PHOENIX_DEFAULT_RETENTION_POLICY_DAYS"],
-    ),
-    (
-        "this version builds indexes in its migrations' transactions",
-        &["PHOENIX_MIGRATE_INDEX_CONCURRENTLY"],
-    ),
-    (
-        "this version logs in to databases with a password only",
-        &["PHOENIX_POSTGRES_AZURE_SCOPE"],
-    ),
+    ("this version has no retention policies", &["PHOENIX_DEFAULT_RETENTION_POLICY_DAYS"]),
+    ("this version builds indexes in its migrations' transactions", &["PHOENIX_MIGRATE_INDEX_CONCURRENTLY"]),
+    ("this version logs in to databases with a password only", &["PHOENIX_POSTGRES_AZURE_SCOPE"]),
     (
         "this version exports no metrics, traces or logs of its own",
         &[
@@ -310,18 +263,9 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
             "PHOENIX_SCARF_SH_PIXEL_ID",
         ],
     ),
-    (
-        "this version shows no support or management links",
-        &["PHOENIX_SUPPORT_EMAIL", "PHOENIX_MANAGEMENT_URL"],
-    ),
-    (
-        "unexpected errors are always masked",
-        &["PHOENIX_MASK_INTERNAL_SERVER_ERRORS"],
-    ),
-    (
-        "the server's own URL is PHOENIX_ROOT_URL",
-        &["PHOENIX_COLLECTOR_ENDPOINT"],
-    ),
+    ("this version shows no support or management links", &["PHOENIX_SUPPORT_EMAIL", "PHOENIX_MANAGEMENT_URL"]),
+    ("unexpected errors are always masked", &["PHOENIX_MASK_INTERNAL_SERVER_ERRORS"]),
+    ("the server's own URL is PHOENIX_ROOT_URL", &["PHOENIX_COLLECTOR_ENDPOINT"]),
     (
         "this server loads no Python",
         &[
@@ -392,14 +336,8 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
 
 /// Variables that the peer gave up.
 const DEPRECATED: &[(&str, &str)] = &[
-    (
-        "PHOENIX_POSTGRES_AWS_IAM_TOKEN_LIFETIME_SECONDS",
-        "the lifetime of a token is not a setting any more",
-    ),
-    (
-        "PHOENIX_ENABLE_WEBSOCKETS",
-        "subscriptions do not use WebSockets any more",
-    ),
+    ("PHOENIX_POSTGRES_AWS_IAM_TOKEN_LIFETIME_SECONDS", "the lifetime of a token is not a setting any more"),
+    ("PHOENIX_ENABLE_WEBSOCKETS", "subscriptions do not use WebSockets any more"),
 ];
 
 /// Variables of client libraries, which share an environment with the server often enough; no
@@ -442,18 +380,12 @@ fn definitions() -> clap::Command {
 }
 
 fn default_of(arg: &clap::Arg) -> String {
-    arg.get_default_values()
-        .first()
-        .map(|default| default.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    arg.get_default_values().first().map(|default| default.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn provider_of(name: &str) -> Option<&str> {
     let rest = name.strip_prefix("PHOENIX_OAUTH2_")?;
-    PROVIDER_SETTINGS
-        .iter()
-        .find_map(|setting| rest.strip_suffix(setting))
-        .filter(|provider| !provider.is_empty())
+    PROVIDER_SETTINGS.iter().find_map(|setting| rest.strip_suffix(setting)).filter(|provider| !provider.is_empty())
 }
 
 fn is_client_variable(name: &str) -> bool {
@@ -465,9 +397,7 @@ fn is_client_variable(name: &str) -> bool {
 fn is_service_link(name: &str, value: &str) -> bool {
     let by_port = name.match_indices("_PORT_").any(|(at, mark)| {
         let rest = name[at + mark.len()..].trim_start_matches(|c: char| c.is_ascii_digit());
-        ["_TCP", "_UDP", "_SCTP"]
-            .iter()
-            .any(|protocol| rest.starts_with(protocol))
+        ["_TCP", "_UDP", "_SCTP"].iter().any(|protocol| rest.starts_with(protocol))
     });
     by_port
         || name.ends_with("_SERVICE_HOST")
@@ -478,9 +408,7 @@ fn is_service_link(name: &str, value: &str) -> bool {
 
 fn url_beside_parts(env: &BTreeMap<String, String>) -> Option<String> {
     let set = |name: &&str| env.get(*name).is_some_and(|value| !value.is_empty());
-    let url = ["PHOENIX_SQL_DATABASE_URL", "PHOENIX_SQL_DATABASE_URL_FILE"]
-        .into_iter()
-        .find(set)?;
+    let url = ["PHOENIX_SQL_DATABASE_URL", "PHOENIX_SQL_DATABASE_URL_FILE"].into_iter().find(set)?;
     let parts: Vec<&str> = [
         "PHOENIX_POSTGRES_HOST",
         "PHOENIX_POSTGRES_USER",
@@ -491,12 +419,7 @@ fn url_beside_parts(env: &BTreeMap<String, String>) -> Option<String> {
     .into_iter()
     .filter(set)
     .collect();
-    (!parts.is_empty()).then(|| {
-        format!(
-            "{} set without effect: {url} wins over them",
-            parts.join(", ")
-        )
-    })
+    (!parts.is_empty()).then(|| format!("{} set without effect: {url} wins over them", parts.join(", ")))
 }
 
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -525,10 +448,7 @@ fn distance(left: &str, right: &str) -> usize {
 
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
-    for paragraph in text
-        .lines()
-        .filter(|paragraph| !paragraph.trim().is_empty())
-    {
+    for paragraph in text.lines().filter(|paragraph| !paragraph.trim().is_empty()) {
         let mut line = String::new();
         for word in paragraph.split_whitespace() {
             if !line.is_empty() && line.len() + 1 + word.len() > width {
@@ -546,10 +466,8 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 /// Joins lines and drops what could forge one in a log.
 fn single_line(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     words.join(" ")
 }
 
@@ -566,12 +484,7 @@ fn value<T>(read: fn(&str) -> Result<T, String>) -> Value<T> {
 impl<T: Clone + Send + Sync + 'static> TypedValueParser for Value<T> {
     type Value = T;
 
-    fn parse_ref(
-        &self,
-        cmd: &clap::Command,
-        arg: Option<&clap::Arg>,
-        value: &OsStr,
-    ) -> Result<T, clap::Error> {
+    fn parse_ref(&self, cmd: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<T, clap::Error> {
         self.parse_ref_(cmd, arg, value, ValueSource::CommandLine)
     }
 
@@ -582,9 +495,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Value<T> {
         value: &OsStr,
         source: ValueSource,
     ) -> Result<T, clap::Error> {
-        utf8(value)
-            .and_then(|text| (self.0)(text.trim()))
-            .map_err(|problem| refused(cmd, arg, source, &problem))
+        utf8(value).and_then(|text| (self.0)(text.trim())).map_err(|problem| refused(cmd, arg, source, &problem))
     }
 }
 
@@ -613,97 +524,52 @@ impl TypedValueParser for Secret {
         source: ValueSource,
     ) -> Result<Self::Value, clap::Error> {
         if source == ValueSource::CommandLine {
-            let name = arg
-                .and_then(clap::Arg::get_env)
-                .unwrap_or_default()
-                .to_string_lossy();
-            let problem = format!(
-                "a flag would show the secret to every user of the machine; allowed: {name} or {name}_FILE"
-            );
+            let name = arg.and_then(clap::Arg::get_env).unwrap_or_default().to_string_lossy();
+            let problem =
+                format!("a flag would show the secret to every user of the machine; allowed: {name} or {name}_FILE");
             return Err(refused(cmd, arg, source, &problem));
         }
-        utf8(value)
-            .and_then(|text| secret_text(text.trim()))
-            .map_err(|problem| refused(cmd, arg, source, &problem))
+        utf8(value).and_then(|text| secret_text(text.trim())).map_err(|problem| refused(cmd, arg, source, &problem))
     }
 }
 
 fn utf8(value: &OsStr) -> Result<&str, String> {
-    value
-        .to_str()
-        .ok_or_else(|| "not UTF-8; allowed: text in UTF-8".to_owned())
+    value.to_str().ok_or_else(|| "not UTF-8; allowed: text in UTF-8".to_owned())
 }
 
-fn refused(
-    cmd: &clap::Command,
-    arg: Option<&clap::Arg>,
-    source: ValueSource,
-    problem: &str,
-) -> clap::Error {
-    let name = arg
-        .and_then(clap::Arg::get_env)
-        .map(OsStr::to_string_lossy)
-        .unwrap_or_default();
+fn refused(cmd: &clap::Command, arg: Option<&clap::Arg>, source: ValueSource, problem: &str) -> clap::Error {
+    let name = arg.and_then(clap::Arg::get_env).map(OsStr::to_string_lossy).unwrap_or_default();
     let flag = arg.and_then(clap::Arg::get_long).unwrap_or_default();
-    let place = if source == ValueSource::EnvVariable {
-        name
-    } else {
-        Cow::Owned(format!("--{flag} ({name})"))
-    };
-    clap::Error::raw(
-        ErrorKind::ValueValidation,
-        format!("{place}: {}", single_line(problem)),
-    )
-    .with_cmd(cmd)
+    let place = if source == ValueSource::EnvVariable { name } else { Cow::Owned(format!("--{flag} ({name})")) };
+    clap::Error::raw(ErrorKind::ValueValidation, format!("{place}: {}", single_line(problem))).with_cmd(cmd)
 }
 
 /// Quotes a value for an error, shortened and on one line.
 fn shown(given: &str) -> String {
     let mut chars = given.chars();
-    let start: String = chars
-        .by_ref()
-        .take(60)
-        .flat_map(char::escape_debug)
-        .collect();
+    let start: String = chars.by_ref().take(60).flat_map(char::escape_debug).collect();
     let more = if chars.next().is_some() { "…" } else { "" };
     format!("`{start}{more}`")
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the signature of every value parser"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of every value parser")]
 fn text(given: &str) -> Result<Option<String>, String> {
     Ok(Some(given.to_owned()).filter(|text| !text.is_empty()))
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the signature of every value parser"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of every value parser")]
 fn secret_text(given: &str) -> Result<Option<SecretString>, String> {
     Ok((!given.is_empty()).then(|| given.into()))
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the signature of every value parser"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of every value parser")]
 fn path(given: &str) -> Result<Option<PathBuf>, String> {
     Ok((!given.is_empty()).then(|| given.into()))
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the signature of every value parser"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of every value parser")]
 fn items(given: &str) -> Result<Vec<String>, String> {
-    Ok(given
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .map(str::to_owned)
-        .collect())
+    Ok(given.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
 }
 
 fn boolean(given: &str) -> Result<bool, String> {
@@ -712,37 +578,23 @@ fn boolean(given: &str) -> Result<bool, String> {
     } else if given.eq_ignore_ascii_case("false") {
         Ok(false)
     } else {
-        Err(format!(
-            "{} is not a boolean; allowed: true or false",
-            shown(given)
-        ))
+        Err(format!("{} is not a boolean; allowed: true or false", shown(given)))
     }
 }
 
 fn maybe_boolean(given: &str) -> Result<Option<bool>, String> {
-    if given.is_empty() {
-        Ok(None)
-    } else {
-        boolean(given).map(Some)
-    }
+    if given.is_empty() { Ok(None) } else { boolean(given).map(Some) }
 }
 
-fn whole<T: FromStr + PartialOrd + fmt::Display>(
-    given: &str,
-    range: RangeInclusive<T>,
-) -> Result<T, String> {
-    given
-        .parse()
-        .ok()
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            format!(
-                "{} is not allowed here; allowed: a whole number from {} to {}",
-                shown(given),
-                range.start(),
-                range.end()
-            )
-        })
+fn whole<T: FromStr + PartialOrd + fmt::Display>(given: &str, range: RangeInclusive<T>) -> Result<T, String> {
+    given.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+        format!(
+            "{} is not allowed here; allowed: a whole number from {} to {}",
+            shown(given),
+            range.start(),
+            range.end()
+        )
+    })
 }
 
 fn decimal(given: &str, allowed: &str, is_allowed: fn(f64) -> bool) -> Result<f64, String> {
@@ -758,18 +610,13 @@ const LONGEST_SECONDS: f64 = 315_576_000_000.0;
 
 fn seconds(given: &str) -> Result<Duration, String> {
     let allowed = "a number of seconds, 0 or more, such as 30 or 0.5";
-    decimal(given, allowed, |number| {
-        (0.0..=LONGEST_SECONDS).contains(&number)
-    })
-    .map(Duration::from_secs_f64)
+    decimal(given, allowed, |number| (0.0..=LONGEST_SECONDS).contains(&number)).map(Duration::from_secs_f64)
 }
 
 fn minutes(given: &str) -> Result<Duration, String> {
     let allowed = "a number of minutes above 0, such as 10 or 0.5";
-    decimal(given, allowed, |number| {
-        number > 0.0 && number * 60.0 <= LONGEST_SECONDS
-    })
-    .map(|number| Duration::from_secs_f64(number * 60.0))
+    decimal(given, allowed, |number| number > 0.0 && number * 60.0 <= LONGEST_SECONDS)
+        .map(|number| Duration::from_secs_f64(number * 60.0))
 }
 
 fn web_url(given: &str) -> Result<Option<Url>, String> {
@@ -778,10 +625,7 @@ fn web_url(given: &str) -> Result<Option<Url>, String> {
     }
     match Url::parse(given) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Some(url)),
-        _ => Err(format!(
-            "{} is not a web address; allowed: a URL with `http://` or `https://`",
-            shown(given)
-        )),
+        _ => Err(format!("{} is not a web address; allowed: a URL with `http://` or `https://`", shown(given))),
     }
 }
 
@@ -798,25 +642,20 @@ fn read_secret_file(
         return Ok(());
     };
     if secret.is_some() {
-        return Err(ConfigError::new(
-            variable,
-            format!("set together with {file_variable}; allowed: one of the two"),
-        ));
+        return Err(ConfigError::new(variable, format!("set together with {file_variable}; allowed: one of the two")));
     }
     let mut text = String::new();
     // Bounded, since nothing says that the path is no device.
-    std::fs::File::open(&file)
-        .and_then(|open| open.take(LARGEST_SECRET_FILE).read_to_string(&mut text))
-        .map_err(|err| {
+    std::fs::File::open(&file).and_then(|open| open.take(LARGEST_SECRET_FILE).read_to_string(&mut text)).map_err(
+        |err| {
             let problem = format!("cannot read {}: {err}", shown(&file.to_string_lossy()));
             ConfigError::new(file_variable, problem)
-        })?;
+        },
+    )?;
     let text = text.trim();
     if text.is_empty() {
-        let problem = format!(
-            "{} is empty; allowed: a file that holds the value of {variable}",
-            shown(&file.to_string_lossy())
-        );
+        let problem =
+            format!("{} is empty; allowed: a file that holds the value of {variable}", shown(&file.to_string_lossy()));
         return Err(ConfigError::new(file_variable, problem));
     }
     *secret = Some(text.into());
@@ -834,22 +673,16 @@ pub(crate) mod tests {
 
     /// Parses flags alone: a developer's shell, which often has `RUST_LOG`, decides no test.
     fn parse(args: &[&str]) -> Result<Config, clap::Error> {
-        let command = definitions().args_override_self(true).mut_args(|arg| {
-            if arg.is_hide_set() {
-                arg.env("IN_NO_ENVIRONMENT")
-            } else {
-                arg
-            }
-        });
+        let command = definitions()
+            .args_override_self(true)
+            .mut_args(|arg| if arg.is_hide_set() { arg.env("IN_NO_ENVIRONMENT") } else { arg });
         let defaults: Vec<String> = command
             .get_arguments()
             .filter(|arg| !arg.is_hide_set())
             .filter_map(|arg| Some(format!("--{}={}", arg.get_long()?, default_of(arg))))
             .collect();
         let name = std::iter::once("phoenix-server");
-        let args = name
-            .chain(defaults.iter().map(String::as_str))
-            .chain(args.iter().copied());
+        let args = name.chain(defaults.iter().map(String::as_str)).chain(args.iter().copied());
         Config::from_arg_matches(&command.try_get_matches_from(args)?)
     }
 
@@ -866,10 +699,7 @@ pub(crate) mod tests {
     }
 
     fn warnings(env: &[(&str, &str)]) -> Vec<String> {
-        Config::warnings(
-            env.iter()
-                .map(|(name, value)| (OsString::from(name), OsString::from(value))),
-        )
+        Config::warnings(env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))))
     }
 
     #[test]
@@ -884,33 +714,18 @@ pub(crate) mod tests {
             let name = arg.get_env().and_then(OsStr::to_str).unwrap();
             let flag = arg.get_long().unwrap();
             let exceptions = ["database-url", "database-url-file", "log-filter"];
-            let expected = name
-                .trim_start_matches(PREFIX)
-                .to_lowercase()
-                .replace('_', "-");
-            assert!(
-                flag == expected || exceptions.contains(&flag),
-                "{flag} {name}"
-            );
-            assert!(
-                arg.get_help().is_some() && arg.get_help_heading().is_some(),
-                "{name}"
-            );
+            let expected = name.trim_start_matches(PREFIX).to_lowercase().replace('_', "-");
+            assert!(flag == expected || exceptions.contains(&flag), "{flag} {name}");
+            assert!(arg.get_help().is_some() && arg.get_help_heading().is_some(), "{name}");
         }
     }
 
     #[test]
     fn every_secret_hides_its_value_and_has_a_file() {
         let command = definitions();
-        let names: Vec<&str> = command
-            .get_arguments()
-            .filter_map(|arg| arg.get_env()?.to_str())
-            .collect();
-        let telling = |name: &&str| {
-            ["SECRET", "PASSWORD", "DATABASE_URL", "REPLICA_URL"]
-                .iter()
-                .any(|mark| name.ends_with(mark))
-        };
+        let names: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
+        let telling =
+            |name: &&str| ["SECRET", "PASSWORD", "DATABASE_URL", "REPLICA_URL"].iter().any(|mark| name.ends_with(mark));
         let mut secrets = 0;
         for arg in command.get_arguments() {
             let name = arg.get_env().and_then(OsStr::to_str).unwrap();
@@ -919,10 +734,7 @@ pub(crate) mod tests {
             }
             secrets += 1;
             assert!(arg.is_hide_env_values_set(), "{name}");
-            assert!(
-                arg.is_hide_set() || name == "PHOENIX_SQL_DATABASE_URL",
-                "{name}"
-            );
+            assert!(arg.is_hide_set() || name == "PHOENIX_SQL_DATABASE_URL", "{name}");
             let file = format!("{name}_FILE");
             assert!(names.contains(&file.as_str()), "{file}");
         }
@@ -931,14 +743,9 @@ pub(crate) mod tests {
 
     #[test]
     fn a_secret_is_not_taken_from_a_flag() {
-        let err = definitions()
-            .try_get_matches_from(["x", "--secret", "hunter2hunter2"])
-            .unwrap_err();
+        let err = definitions().try_get_matches_from(["x", "--secret", "hunter2hunter2"]).unwrap_err();
         let line = one_line(&err);
-        assert!(
-            line.starts_with("--secret (PHOENIX_SECRET): ") && line.contains("PHOENIX_SECRET_FILE"),
-            "{line}"
-        );
+        assert!(line.starts_with("--secret (PHOENIX_SECRET): ") && line.contains("PHOENIX_SECRET_FILE"), "{line}");
         assert!(!err.to_string().contains("hunter2"));
     }
 
@@ -951,50 +758,23 @@ pub(crate) mod tests {
         };
         let good = write("good", "a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4\n");
         let url = write("url", "postgresql://u:p@h/d\n");
-        let mut read = config(&[
-            "--secret-file",
-            &good,
-            "--database-url-file",
-            &url,
-            "--enable-auth",
-            "true",
-        ]);
+        let mut read = config(&["--secret-file", &good, "--database-url-file", &url, "--enable-auth", "true"]);
         read.validate().unwrap();
-        assert_eq!(
-            read.auth.secret.as_ref().unwrap().expose_secret(),
-            "a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4"
-        );
-        assert!(matches!(
-            read.database.target(read.http.working_dir()),
-            Ok(DatabaseTarget::Postgres(_))
-        ));
+        assert_eq!(read.auth.secret.as_ref().unwrap().expose_secret(), "a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4");
+        assert!(matches!(read.database.target(read.http.working_dir()), Ok(DatabaseTarget::Postgres(_))));
         assert!(read.validate().is_ok(), "a second time");
         let printed = format!("{read:?}");
-        assert!(
-            !printed.contains("a1b2c3d4") && !printed.contains("u:p"),
-            "{printed}"
-        );
+        assert!(!printed.contains("a1b2c3d4") && !printed.contains("u:p"), "{printed}");
 
         let mut both = config(&["--smtp-password-file", &good]);
         both.mail.password = Some("x".into());
         let err = both.validate().unwrap_err().to_string();
-        assert_eq!(
-            err,
-            "PHOENIX_SMTP_PASSWORD: set together with PHOENIX_SMTP_PASSWORD_FILE; allowed: one of the two"
-        );
+        assert_eq!(err, "PHOENIX_SMTP_PASSWORD: set together with PHOENIX_SMTP_PASSWORD_FILE; allowed: one of the two");
 
         let empty = write("empty", " \n");
-        let err = config(&["--admin-secret-file", &empty])
-            .validate()
-            .unwrap_err()
-            .to_string();
-        assert!(
-            err.starts_with("PHOENIX_ADMIN_SECRET_FILE: ") && err.contains("is empty"),
-            "{err}"
-        );
-        let err = config(&["--postgres-password-file", "/nowhere/at all"])
-            .validate()
-            .unwrap_err();
+        let err = config(&["--admin-secret-file", &empty]).validate().unwrap_err().to_string();
+        assert!(err.starts_with("PHOENIX_ADMIN_SECRET_FILE: ") && err.contains("is empty"), "{err}");
+        let err = config(&["--postgres-password-file", "/nowhere/at all"]).validate().unwrap_err();
         assert_eq!(err.variable(), "PHOENIX_POSTGRES_PASSWORD_FILE");
     }
 
@@ -1007,9 +787,7 @@ pub(crate) mod tests {
             let line = refusal(&["--enable-auth", bad]);
             assert_eq!(
                 line,
-                format!(
-                    "--enable-auth (PHOENIX_ENABLE_AUTH): `{bad}` is not a boolean; allowed: true or false"
-                )
+                format!("--enable-auth (PHOENIX_ENABLE_AUTH): `{bad}` is not a boolean; allowed: true or false")
             );
         }
     }
@@ -1111,25 +889,14 @@ pub(crate) mod tests {
         ]);
         assert_eq!(
             lines,
-            [
-                "PHOENIX_POSTGRES_HOST, PHOENIX_POSTGRES_DB set without effect: PHOENIX_SQL_DATABASE_URL wins over them"
-            ]
+            ["PHOENIX_POSTGRES_HOST, PHOENIX_POSTGRES_DB set without effect: PHOENIX_SQL_DATABASE_URL wins over them"]
         );
-        assert!(
-            warnings(&[
-                ("PHOENIX_POSTGRES_HOST", "h"),
-                ("PHOENIX_SQL_DATABASE_URL", "")
-            ])
-            .is_empty()
-        );
+        assert!(warnings(&[("PHOENIX_POSTGRES_HOST", "h"), ("PHOENIX_SQL_DATABASE_URL", "")]).is_empty());
     }
 
     #[test]
     fn tables_of_names_do_not_overlap() {
-        let unused: Vec<&str> = NOT_USED_YET
-            .iter()
-            .flat_map(|(_, names)| names.iter().copied())
-            .collect();
+        let unused: Vec<&str> = NOT_USED_YET.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let once: BTreeSet<&str> = unused.iter().copied().collect();
         assert_eq!(once.len(), unused.len());
         assert!(unused.iter().all(|name| !is_client_variable(name)));
@@ -1142,19 +909,10 @@ pub(crate) mod tests {
         assert_eq!(text, Config::env_example());
         for arg in definitions().get_arguments() {
             let name = arg.get_env().and_then(OsStr::to_str).unwrap();
-            assert!(
-                text.contains(&format!("\n# {name}={}\n", default_of(arg))),
-                "{name}"
-            );
+            assert!(text.contains(&format!("\n# {name}={}\n", default_of(arg))), "{name}");
         }
-        assert!(
-            text.lines()
-                .all(|line| line.is_empty() || line.starts_with('#'))
-        );
-        assert!(
-            text.lines()
-                .all(|line| line.starts_with("# PHOENIX_") || line.chars().count() <= 100)
-        );
+        assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')));
+        assert!(text.lines().all(|line| line.starts_with("# PHOENIX_") || line.chars().count() <= 100));
         assert_eq!(text.matches("# ---- ").count(), 7);
         insta::assert_snapshot!(text.lines().take(9).collect::<Vec<_>>().join("\n"), @r"
         # Every variable of phoenix-server, with its default; nothing behind `=` means unset.
@@ -1173,12 +931,7 @@ pub(crate) mod tests {
     // test binary again.
     fn in_child(env: &[(&str, &str)]) -> String {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "--ignored",
-                "--nocapture",
-                "config::tests::child_that_reads_its_environment",
-            ])
+            .args(["--exact", "--ignored", "--nocapture", "config::tests::child_that_reads_its_environment"])
             .env_clear()
             .envs(env.iter().copied())
             .output()
@@ -1193,12 +946,7 @@ pub(crate) mod tests {
             .try_get_matches_from(["phoenix-server"])
             .and_then(|matches| Config::from_arg_matches(&matches))
             .map_err(|err| one_line(&err))
-            .and_then(|mut config| {
-                config
-                    .validate()
-                    .map(|()| config)
-                    .map_err(|err| err.to_string())
-            });
+            .and_then(|mut config| config.validate().map(|()| config).map_err(|err| err.to_string()));
         println!("{}", definitions().render_long_help());
         match read {
             Ok(config) => println!("\n<{config:?}>"),
@@ -1217,35 +965,22 @@ pub(crate) mod tests {
             ("PHOENIX_SMTP_PASSWORD", "hunter2"),
         ]);
         assert!(
-            out.contains("port: 6007")
-                && out.contains("enabled: true")
-                && out.contains("admin_secret: None"),
+            out.contains("port: 6007") && out.contains("enabled: true") && out.contains("admin_secret: None"),
             "{out}"
         );
-        assert!(
-            out.contains("[env: PHOENIX_SQL_DATABASE_URL]") && !out.contains("hunter2"),
-            "{out}"
-        );
+        assert!(out.contains("[env: PHOENIX_SQL_DATABASE_URL]") && !out.contains("hunter2"), "{out}");
     }
 
     #[test]
     fn a_bad_variable_is_named_without_its_flag() {
         let out = in_child(&[("PHOENIX_PORT", "abc")]);
         assert!(
-            out.contains(
-                "<PHOENIX_PORT: `abc` is not allowed here; allowed: a whole number from 0 to 65535>"
-            ),
+            out.contains("<PHOENIX_PORT: `abc` is not allowed here; allowed: a whole number from 0 to 65535>"),
             "{out}"
         );
         let out = in_child(&[("PHOENIX_SECRET", "hunter2")]);
-        assert!(
-            out.contains("<PHOENIX_SECRET: too short; allowed: ") && !out.contains("hunter2"),
-            "{out}"
-        );
+        assert!(out.contains("<PHOENIX_SECRET: too short; allowed: ") && !out.contains("hunter2"), "{out}");
         let out = in_child(&[("PHOENIX_ENABLE_AUTH", "yes")]);
-        assert!(
-            out.contains("<PHOENIX_ENABLE_AUTH: `yes` is not a boolean; allowed: true or false>"),
-            "{out}"
-        );
+        assert!(out.contains("<PHOENIX_ENABLE_AUTH: `yes` is not a boolean; allowed: true or false>"), "{out}");
     }
 }

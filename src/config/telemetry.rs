@@ -203,10 +203,7 @@ fn logging_mode(given: &str) -> Result<LoggingMode, String> {
     match given.to_ascii_lowercase().as_str() {
         "" | "default" => Ok(LoggingMode::Default),
         "structured" => Ok(LoggingMode::Structured),
-        _ => Err(format!(
-            "{} is not a logging mode; allowed: `default` or `structured`",
-            shown(given)
-        )),
+        _ => Err(format!("{} is not a logging mode; allowed: `default` or `structured`", shown(given))),
     }
 }
 
@@ -218,10 +215,9 @@ fn log_level(given: &str, default: LogLevel) -> Result<LogLevel, String> {
         "warning" | "warn" => Ok(LogLevel::Warning),
         "error" => Ok(LogLevel::Error),
         "critical" | "fatal" => Ok(LogLevel::Critical),
-        _ => Err(format!(
-            "{} is not a level; allowed: `debug`, `info`, `warning`, `error` or `critical`",
-            shown(given)
-        )),
+        _ => {
+            Err(format!("{} is not a level; allowed: `debug`, `info`, `warning`, `error` or `critical`", shown(given)))
+        }
     }
 }
 
@@ -252,35 +248,17 @@ mod tests {
             ("CRITICAL", LogLevel::Critical),
             ("fatal", LogLevel::Critical),
         ] {
-            assert_eq!(
-                config(&["--logging-level", name]).telemetry.level,
-                level,
-                "{name}"
-            );
+            assert_eq!(config(&["--logging-level", name]).telemetry.level, level, "{name}");
         }
-        assert_eq!(
-            config(&["--db-logging-level", ""]).telemetry.db_level,
-            LogLevel::Warning
-        );
-        assert_eq!(
-            config(&["--logging-mode", " STRUCTURED"])
-                .telemetry
-                .logging_mode,
-            LoggingMode::Structured
-        );
+        assert_eq!(config(&["--db-logging-level", ""]).telemetry.db_level, LogLevel::Warning);
+        assert_eq!(config(&["--logging-mode", " STRUCTURED"]).telemetry.logging_mode, LoggingMode::Structured);
         assert!(refusal(&["--logging-level", "trace"]).contains("PHOENIX_LOGGING_LEVEL"));
         assert!(refusal(&["--logging-mode", "x"]).contains("`default` or `structured`"));
     }
 
     #[test]
     fn a_log_filter_is_checked_at_start() {
-        assert_eq!(
-            config(&["--log-filter", "info,a=debug"])
-                .telemetry
-                .rust_log
-                .as_deref(),
-            Some("info,a=debug")
-        );
+        assert_eq!(config(&["--log-filter", "info,a=debug"]).telemetry.rust_log.as_deref(), Some("info,a=debug"));
         assert!(refusal(&["--log-filter", "a=b=c"]).contains("RUST_LOG"));
     }
 }

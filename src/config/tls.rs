@@ -174,14 +174,7 @@ mod tests {
             let err = config(&[flag, "True"]).validate().unwrap_err().to_string();
             assert!(err.starts_with(variable), "{err}");
         }
-        let off = [
-            "--tls-enabled",
-            "true",
-            "--tls-enabled-for-http",
-            "false",
-            "--tls-enabled-for-grpc",
-            "false",
-        ];
+        let off = ["--tls-enabled", "true", "--tls-enabled-for-http", "false", "--tls-enabled-for-grpc", "false"];
         assert!(config(&off).validate().is_ok());
         assert!(config(&["--tls-enabled-for-http", " "]).validate().is_ok());
         assert!(refusal(&["--tls-enabled-for-http", "1"]).contains("PHOENIX_TLS_ENABLED_FOR_HTTP"));

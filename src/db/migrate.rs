@@ -70,11 +70,7 @@ pub async fn pending(db: &Db) -> Result<Vec<(i64, String)>, MigrateError> {
         }
     };
     let is_applied = |version| applied.iter().any(|a| a.version == version);
-    Ok(migrator
-        .iter()
-        .filter(|m| !is_applied(m.version))
-        .map(|m| (m.version, m.description.to_string()))
-        .collect())
+    Ok(migrator.iter().filter(|m| !is_applied(m.version)).map(|m| (m.version, m.description.to_string())).collect())
 }
 
 async fn is_foreign(db: &Db) -> Result<bool> {

@@ -12,9 +12,7 @@ pub mod testing;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
-use sqlx::{
-    PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection,
-};
+use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection};
 
 use crate::error::Result;
 

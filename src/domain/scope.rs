@@ -172,11 +172,7 @@ impl FromStr for Scope {
         if matches!(text, "admin:*" | "admin:all") {
             return Ok(Self::Admin);
         }
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|scope| scope.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not a scope"))
+        Self::ALL.iter().copied().find(|scope| scope.as_str() == text).ok_or_else(|| format!("`{text}` is not a scope"))
     }
 }
 

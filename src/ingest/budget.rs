@@ -60,7 +60,8 @@ impl Reservation {
             let others_spans = held.spans - had_spans;
             let others_bytes = held.bytes - had_bytes;
             let alone = others_spans == 0 && others_bytes == 0;
-            let fits = others_spans.saturating_add(spans) <= limits.spans && others_bytes.saturating_add(bytes) <= limits.bytes;
+            let fits = others_spans.saturating_add(spans) <= limits.spans
+                && others_bytes.saturating_add(bytes) <= limits.bytes;
             if alone || fits || (spans <= had_spans && bytes <= had_bytes) {
                 held.spans = others_spans + spans;
                 held.bytes = others_bytes.saturating_add(bytes);

@@ -61,7 +61,10 @@ impl IngestHandle {
         // The channel itself is unbounded; the budget bounds what is in it.
         let (jobs, queue) = mpsc::unbounded_channel();
         let writer = writer::Writer::new(db, clock);
-        #[expect(clippy::disallowed_methods, reason = "the writer outlives every tracked task; its handle is awaited at stop")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the writer outlives every tracked task; its handle is awaited at stop"
+        )]
         let task = tokio::spawn(writer.run(queue));
         Ok((Self { jobs, budget: Arc::new(budget::Budget::new(limits)) }, task))
     }

@@ -38,17 +38,9 @@ pub async fn create_system(cx: &Cx<Admin>, new: NewApiKey) -> Result<(ApiKey, Pl
     let digest = inner.authenticator.digest(&token);
     let created_by = principal.is_session().then_some(principal.user_id);
     let mut tx = cx.begin().await?;
-    let key = store::api_keys::add(
-        tx.conn(),
-        KeyKind::System,
-        SYSTEM_USER,
-        created_by,
-        &new,
-        &digest,
-        &token.masked(),
-        now,
-    )
-    .await?;
+    let key =
+        store::api_keys::add(tx.conn(), KeyKind::System, SYSTEM_USER, created_by, &new, &digest, &token.masked(), now)
+            .await?;
     tx.commit().await?;
     tracing::info!(api_key.id = key.id.0, "system API key created");
     Ok((key, token))

@@ -109,7 +109,8 @@ pub async fn reset_password(
         let mut reader = db.read().await?;
         store::users::find_by_email(reader.conn(), &email).await?
     };
-    let user = user.ok_or_else(|| Error::NotFound(format!("There is no user with the e-mail address {email}").into()))?;
+    let user =
+        user.ok_or_else(|| Error::NotFound(format!("There is no user with the e-mail address {email}").into()))?;
     if user.role == Role::System {
         return Err(Error::forbidden("The system user has no password"));
     }

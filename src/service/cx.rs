@@ -40,9 +40,7 @@ impl Services {
             Some(Identified::Caller(caller)) => self.authorize(caller.clone()),
             Some(Identified::Failed(_)) if !S::SIGNED_IN => self.authorize(Err(CredentialFault::Missing)),
             Some(Identified::Failed(error)) => Err(match error.as_ref() {
-                Error::Unavailable { detail, retry_after } => {
-                    Error::Unavailable { detail, retry_after: *retry_after }
-                }
+                Error::Unavailable { detail, retry_after } => Error::Unavailable { detail, retry_after: *retry_after },
                 other => Error::internal(format!("credential not looked up: {other:?}")),
             }),
             // Without the layer nobody is known: deny.

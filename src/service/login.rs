@@ -4,7 +4,10 @@ use secrecy::SecretString;
 
 use super::cx::Cx;
 use crate::{
-    auth::{jwt::{TokenUse, Tokens}, principal::Credential},
+    auth::{
+        jwt::{TokenUse, Tokens},
+        principal::Credential,
+    },
     domain::{
         id::{SessionId, UserId},
         scope::Public,

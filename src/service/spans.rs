@@ -111,8 +111,7 @@ pub async fn trees(
     traces: &[(ProjectId, TraceId)],
 ) -> Result<HashMap<(ProjectId, TraceId), SpanTree>> {
     let mut reader = cx.read().await?;
-    let spans =
-        store::span_search::list_tree_spans(reader.conn(), &cx.projects(), traces, MAX_TREE_SPANS + 1).await?;
+    let spans = store::span_search::list_tree_spans(reader.conn(), &cx.projects(), traces, MAX_TREE_SPANS + 1).await?;
     if spans.values().map(Vec::len).sum::<usize>() > usize::try_from(MAX_TREE_SPANS).unwrap_or(usize::MAX) {
         return Err(Error::TooLarge("These traces have too many spans for sums over their trees".into()));
     }

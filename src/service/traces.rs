@@ -48,7 +48,11 @@ pub async fn by_otel_ids(cx: &Cx<TracesRead>, ids: &[TraceId]) -> Result<Vec<Tra
 }
 
 /// Returns the spans of traces of one project, earliest first within each.
-pub async fn spans_of(cx: &Cx<TracesRead>, project: ProjectId, traces: &[TraceId]) -> Result<HashMap<TraceId, Vec<Span>>> {
+pub async fn spans_of(
+    cx: &Cx<TracesRead>,
+    project: ProjectId,
+    traces: &[TraceId],
+) -> Result<HashMap<TraceId, Vec<Span>>> {
     let filter = SpanFilter { trace_ids: Some(traces.to_vec()), ..SpanFilter::default() };
     let page = PageRequest { from: None, limit: MAX_SPANS_ALONG, order: Order::Asc };
     let mut reader = cx.read().await?;

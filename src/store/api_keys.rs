@@ -63,7 +63,8 @@ pub async fn add(
     now: UnixNanos,
 ) -> Result<ApiKey> {
     let bound = key.projects != Projects::All;
-    let row: ApiKeyRow = on!(&mut conn, |c| sqlx::query_as(sql!(
+    let row: ApiKeyRow = on!(&mut conn, |c| {
+        sqlx::query_as(sql!(
         "INSERT INTO api_keys
              (kind, user_id, created_by, name, description, masked, digest, role, scopes, bound_to_projects, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
@@ -82,7 +83,8 @@ pub async fn add(
     .bind(now)
     .bind(key.expires_at)
     .fetch_one(&mut **c)
-    .await)?;
+    .await
+    })?;
     let mut projects = Vec::new();
     if let Projects::Only(ids) = &key.projects {
         for id in ids.iter() {
@@ -102,14 +104,16 @@ pub async fn add(
 
 /// Finds a key by the digest of its plain text, revoked and expired ones too.
 pub async fn find_by_digest(mut conn: Conn<'_>, digest: &HashedToken) -> Result<Option<ApiKey>> {
-    let row: Option<ApiKeyRow> = on!(&mut conn, |c| sqlx::query_as(sql!(
+    let row: Option<ApiKeyRow> = on!(&mut conn, |c| {
+        sqlx::query_as(sql!(
         "SELECT id, kind, user_id, created_by, name, description, masked, role, scopes, bound_to_projects, created_at, expires_at, revoked_at
          FROM api_keys
          WHERE digest = $1"
     ))
     .bind(digest.0.as_slice())
     .fetch_optional(&mut **c)
-    .await)?;
+    .await
+    })?;
     let Some(row) = row else { return Ok(None) };
     let projects: Vec<ProjectId> = if row.bound_to_projects {
         on!(conn, |c| sqlx::query_scalar(sql!(
@@ -126,7 +130,8 @@ pub async fn find_by_digest(mut conn: Conn<'_>, digest: &HashedToken) -> Result<
 
 /// Lists the keys of a kind that are neither revoked nor expired, newest first.
 pub async fn list_active(conn: Conn<'_>, kind: KeyKind, now: UnixNanos) -> Result<Vec<ApiKey>> {
-    let rows: Vec<ApiKeyRow> = on!(conn, |c| sqlx::query_as(sql!(
+    let rows: Vec<ApiKeyRow> = on!(conn, |c| {
+        sqlx::query_as(sql!(
         "SELECT id, kind, user_id, created_by, name, description, masked, role, scopes, bound_to_projects, created_at, expires_at, revoked_at
          FROM api_keys
          WHERE kind = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
@@ -135,7 +140,8 @@ pub async fn list_active(conn: Conn<'_>, kind: KeyKind, now: UnixNanos) -> Resul
     .bind(kind.as_str())
     .bind(now)
     .fetch_all(c)
-    .await)?;
+    .await
+    })?;
     // Lists show no projects; the keys' bindings are read where they are enforced.
     rows.into_iter().map(|row| row.into_key(Vec::new())).collect()
 }
@@ -155,7 +161,8 @@ pub async fn revoke(conn: Conn<'_>, id: ApiKeyId, kind: KeyKind, now: UnixNanos)
 
 /// Lists the keys of a user that are neither revoked nor expired, newest first.
 pub async fn list_of_user(conn: Conn<'_>, user_id: UserId, now: UnixNanos) -> Result<Vec<ApiKey>> {
-    let rows: Vec<ApiKeyRow> = on!(conn, |c| sqlx::query_as(sql!(
+    let rows: Vec<ApiKeyRow> = on!(conn, |c| {
+        sqlx::query_as(sql!(
         "SELECT id, kind, user_id, created_by, name, description, masked, role, scopes, bound_to_projects, created_at, expires_at, revoked_at
          FROM api_keys
          WHERE user_id = $1 AND kind = 'user' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
@@ -164,14 +171,16 @@ pub async fn list_of_user(conn: Conn<'_>, user_id: UserId, now: UnixNanos) -> Re
     .bind(user_id)
     .bind(now)
     .fetch_all(c)
-    .await)?;
+    .await
+    })?;
     rows.into_iter().map(|row| row.into_key(Vec::new())).collect()
 }
 
 /// Lists the user keys of everybody that are neither revoked nor expired, newest first.
 pub async fn list_of_users(conn: Conn<'_>, now: UnixNanos, page: PageRequest) -> Result<Page<ApiKey>> {
     let from = page.from.map_or(i64::MAX, |c| c.id);
-    let rows: Vec<ApiKeyRow> = on!(conn, |c| sqlx::query_as(sql!(
+    let rows: Vec<ApiKeyRow> = on!(conn, |c| {
+        sqlx::query_as(sql!(
         "SELECT id, kind, user_id, created_by, name, description, masked, role, scopes, bound_to_projects, created_at, expires_at, revoked_at
          FROM api_keys
          WHERE kind = 'user' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) AND id <= $2
@@ -182,7 +191,8 @@ pub async fn list_of_users(conn: Conn<'_>, now: UnixNanos, page: PageRequest) ->
     .bind(from)
     .bind(page.fetch())
     .fetch_all(c)
-    .await)?;
+    .await
+    })?;
     let page = page.page(rows, |row| Cursor { key: row.id.0, id: row.id.0 });
     let keys: Result<Vec<ApiKey>> = page.items.into_iter().map(|row| row.into_key(Vec::new())).collect();
     Ok(Page { items: keys?, next: page.next })

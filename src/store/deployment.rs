@@ -30,11 +30,8 @@ pub async fn find_or_add(mut conn: Conn<'_>, uuid: &str, digest_key: &[u8; 32], 
     .execute(&mut **c)
     .await
     .map(|_| ()))?;
-    let (uuid, key): (String, Vec<u8>) = on!(conn, |c| sqlx::query_as(sql!(
-        "SELECT uuid, digest_key FROM deployment WHERE id = 1"
-    ))
-    .fetch_one(c)
-    .await)?;
+    let (uuid, key): (String, Vec<u8>) =
+        on!(conn, |c| sqlx::query_as(sql!("SELECT uuid, digest_key FROM deployment WHERE id = 1")).fetch_one(c).await)?;
     Ok(Deployment { uuid, digest_key: DigestKey::new(&key) })
 }
 

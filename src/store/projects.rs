@@ -126,14 +126,13 @@ pub async fn update_description(conn: Conn<'_>, id: ProjectId, text: &str, now: 
 
 /// Marks a project as deleted; from the commit on its name is free and nothing is written under it.
 pub async fn mark_deleted(conn: Conn<'_>, id: ProjectId, now: UnixNanos) -> Result<bool> {
-    let rows = on!(conn, |c| sqlx::query(sql!(
-        "UPDATE projects SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL"
-    ))
-    .bind(id)
-    .bind(now)
-    .execute(c)
-    .await
-    .map(|r| r.rows_affected()))?;
+    let rows =
+        on!(conn, |c| sqlx::query(sql!("UPDATE projects SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL"))
+            .bind(id)
+            .bind(now)
+            .execute(c)
+            .await
+            .map(|r| r.rows_affected()))?;
     Ok(rows == 1)
 }
 
@@ -216,7 +215,8 @@ pub struct StatsDelta {
 
 /// Adds to a project's statistics, in this process's shard.
 pub async fn add_stats(conn: Conn<'_>, id: ProjectId, shard: i16, delta: &StatsDelta) -> Result<()> {
-    on!(conn, |c| sqlx::query(sql!(
+    on!(conn, |c| {
+        sqlx::query(sql!(
         "INSERT INTO project_stats
              (project_id, shard, start_time_unix_nano, end_time_unix_nano, trace_count, span_count, error_count, prompt_tokens, completion_tokens)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -242,7 +242,8 @@ pub async fn add_stats(conn: Conn<'_>, id: ProjectId, shard: i16, delta: &StatsD
     .bind(delta.completion_tokens)
     .execute(c)
     .await
-    .map(|_| ()))?;
+    .map(|_| ())
+    })?;
     Ok(())
 }
 
@@ -330,13 +331,8 @@ pub async fn purge_rest(mut conn: Conn<'_>, id: ProjectId) -> Result<()> {
     Ok(())
 }
 
-
 /// Returns living projects by row id, as far as the caller may see them.
-pub async fn list_by_ids(
-    conn: Conn<'_>,
-    access: &Projects,
-    ids: &[ProjectId],
-) -> Result<HashMap<ProjectId, Project>> {
+pub async fn list_by_ids(conn: Conn<'_>, access: &Projects, ids: &[ProjectId]) -> Result<HashMap<ProjectId, Project>> {
     let rows: Vec<Project> = on!(conn, |c| {
         let mut query = QueryBuilder::new(
             "SELECT id, name, description, created_at, updated_at FROM projects WHERE deleted_at IS NULL",

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::{PgConnection, QueryBuilder, SqliteConnection};
+use sqlx::{PgConnection, Postgres, QueryBuilder, SqliteConnection};
 
 use super::{
     projects::{StatsDelta, add_stats},
@@ -274,57 +274,91 @@ async fn upsert_sessions<'a>(
     Ok(ids)
 }
 
+/// How a trace takes in what a batch adds to it.
+const MERGE_TRACE: &str = " ON CONFLICT (project_id, trace_id) DO UPDATE SET
+     project_session_id = COALESCE(traces.project_session_id, excluded.project_session_id),
+     root_span_id = COALESCE(traces.root_span_id, excluded.root_span_id),
+     start_time_unix_nano = CASE WHEN excluded.start_time_unix_nano < traces.start_time_unix_nano
+         THEN excluded.start_time_unix_nano ELSE traces.start_time_unix_nano END,
+     end_time_unix_nano = CASE WHEN excluded.end_time_unix_nano > traces.end_time_unix_nano
+         THEN excluded.end_time_unix_nano ELSE traces.end_time_unix_nano END,
+     span_count = traces.span_count + excluded.span_count,
+     error_count = traces.error_count + excluded.error_count,
+     prompt_tokens = traces.prompt_tokens + excluded.prompt_tokens,
+     completion_tokens = traces.completion_tokens + excluded.completion_tokens
+ RETURNING project_id, trace_id, span_count";
+
+type TraceKey = (ProjectId, TraceId);
+
 /// Adds to traces; returns how many of each project were new.
-async fn upsert_traces<'a>(
+async fn upsert_traces(
     conn: &mut Conn<'_>,
-    traces: Vec<((ProjectId, TraceId), TraceSum<'a>)>,
+    traces: Vec<(TraceKey, TraceSum<'_>)>,
     session_ids: &BTreeMap<(ProjectId, String), i64>,
 ) -> Result<BTreeMap<ProjectId, i64>> {
-    let mut new = BTreeMap::new();
-    let added: BTreeMap<(ProjectId, TraceId), i64> = traces.iter().map(|(key, t)| (*key, t.sum.spans)).collect();
-    for run in runs(&traces) {
-        let rows: Vec<(ProjectId, Vec<u8>, i64)> = on!(&mut *conn, |c| {
-            let mut query = QueryBuilder::new(
-                "INSERT INTO traces
-                     (project_id, trace_id, project_session_id, root_span_id, start_time_unix_nano, end_time_unix_nano,
-                      span_count, error_count, prompt_tokens, completion_tokens) ",
-            );
-            query.push_values(run, |mut values, ((project_id, trace_id), trace)| {
-                let session = trace.session.and_then(|s| session_ids.get(&(*project_id, s.to_owned())).copied());
-                values
-                    .push_bind(*project_id)
-                    .push_bind(trace_id.0.as_slice())
-                    .push_bind(session)
-                    .push_bind(trace.root_span_id)
-                    .push_bind(trace.sum.start)
-                    .push_bind(trace.sum.end)
-                    .push_bind(trace.sum.spans)
-                    .push_bind(trace.sum.errors)
-                    .push_bind(trace.sum.prompt_tokens)
-                    .push_bind(trace.sum.completion_tokens);
-            });
-            query.push(
-                " ON CONFLICT (project_id, trace_id) DO UPDATE SET
-                     project_session_id = COALESCE(traces.project_session_id, excluded.project_session_id),
-                     root_span_id = COALESCE(traces.root_span_id, excluded.root_span_id),
-                     start_time_unix_nano = CASE WHEN excluded.start_time_unix_nano < traces.start_time_unix_nano
-                         THEN excluded.start_time_unix_nano ELSE traces.start_time_unix_nano END,
-                     end_time_unix_nano = CASE WHEN excluded.end_time_unix_nano > traces.end_time_unix_nano
-                         THEN excluded.end_time_unix_nano ELSE traces.end_time_unix_nano END,
-                     span_count = traces.span_count + excluded.span_count,
-                     error_count = traces.error_count + excluded.error_count,
-                     prompt_tokens = traces.prompt_tokens + excluded.prompt_tokens,
-                     completion_tokens = traces.completion_tokens + excluded.completion_tokens
-                 RETURNING project_id, trace_id, span_count",
-            );
-            query.build_query_as().fetch_all(&mut **c).await
-        })?;
-        for (project_id, trace_id, span_count) in rows {
-            let Some(trace_id) = TraceId::from_slice(&trace_id) else { continue };
-            // It has no more spans than this batch gave it: nothing was there before.
-            if added.get(&(project_id, trace_id)) == Some(&span_count) {
-                *new.entry(project_id).or_insert(0) += 1;
+    let added: BTreeMap<TraceKey, i64> = traces.iter().map(|(key, t)| (*key, t.sum.spans)).collect();
+    let session = |project_id: ProjectId, trace: &TraceSum<'_>| {
+        trace.session.and_then(|s| session_ids.get(&(project_id, s.to_owned())).copied())
+    };
+    let mut merged: Vec<(ProjectId, Vec<u8>, i64)> = Vec::with_capacity(traces.len());
+    match conn {
+        Conn::Sqlite(c) => {
+            for run in runs(&traces) {
+                let mut query = QueryBuilder::new(
+                    "INSERT INTO traces
+                         (project_id, trace_id, project_session_id, root_span_id, start_time_unix_nano,
+                          end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens) ",
+                );
+                query.push_values(run, |mut values, ((project_id, trace_id), trace)| {
+                    values
+                        .push_bind(*project_id)
+                        .push_bind(trace_id.0.as_slice())
+                        .push_bind(session(*project_id, trace))
+                        .push_bind(trace.root_span_id)
+                        .push_bind(trace.sum.start)
+                        .push_bind(trace.sum.end)
+                        .push_bind(trace.sum.spans)
+                        .push_bind(trace.sum.errors)
+                        .push_bind(trace.sum.prompt_tokens)
+                        .push_bind(trace.sum.completion_tokens);
+                });
+                query.push(MERGE_TRACE);
+                merged.extend(query.build_query_as::<(ProjectId, Vec<u8>, i64)>().fetch_all(&mut **c).await?);
             }
+        }
+        // One statement, whatever the number of rows: each round trip would hold up everyone who waits for the commit.
+        Conn::Postgres(c) => {
+            let mut query = QueryBuilder::<Postgres>::new(
+                "INSERT INTO traces
+                     (project_id, trace_id, project_session_id, root_span_id, start_time_unix_nano,
+                      end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens)
+                 SELECT * FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[],
+                                      $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])",
+            );
+            query.push(MERGE_TRACE);
+            let column = |of: fn(&Sum) -> i64| traces.iter().map(|(_, t)| of(&t.sum)).collect::<Vec<_>>();
+            merged = query
+                .build_query_as()
+                .bind(traces.iter().map(|((p, _), _)| p.0).collect::<Vec<_>>())
+                .bind(traces.iter().map(|((_, t), _)| t.0.as_slice()).collect::<Vec<_>>())
+                .bind(traces.iter().map(|((p, _), t)| session(*p, t)).collect::<Vec<_>>())
+                .bind(traces.iter().map(|(_, t)| t.root_span_id).collect::<Vec<_>>())
+                .bind(column(|s| s.start))
+                .bind(column(|s| s.end))
+                .bind(column(|s| s.spans))
+                .bind(column(|s| s.errors))
+                .bind(column(|s| s.prompt_tokens))
+                .bind(column(|s| s.completion_tokens))
+                .fetch_all(&mut **c)
+                .await?;
+        }
+    }
+    let mut new = BTreeMap::new();
+    for (project_id, trace_id, span_count) in merged {
+        let Some(trace_id) = TraceId::from_slice(&trace_id) else { continue };
+        // It has no more spans than this batch gave it: nothing was there before.
+        if added.get(&(project_id, trace_id)) == Some(&span_count) {
+            *new.entry(project_id).or_insert(0) += 1;
         }
     }
     Ok(new)

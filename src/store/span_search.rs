@@ -332,11 +332,7 @@ pub async fn origins(
 const OF_LIVING_PROJECT: &str = " AND project_id IN (SELECT id FROM projects WHERE deleted_at IS NULL)";
 
 /// Returns spans of living projects by row id.
-pub async fn list_by_ids(
-    conn: Conn<'_>,
-    access: &Projects,
-    ids: &[SpanRowId],
-) -> Result<HashMap<SpanRowId, Span>> {
+pub async fn list_by_ids(conn: Conn<'_>, access: &Projects, ids: &[SpanRowId]) -> Result<HashMap<SpanRowId, Span>> {
     let rows: Vec<SpanRow> = on!(conn, |c| {
         let mut query = QueryBuilder::new(SELECT);
         query.push(" WHERE TRUE").push(OF_LIVING_PROJECT);

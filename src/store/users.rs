@@ -50,33 +50,38 @@ fn role_id(role: Role) -> i64 {
 
 /// Finds a user by row id.
 pub async fn find(conn: Conn<'_>, id: UserId) -> Result<Option<User>> {
-    let row: Option<UserRow> = on!(conn, |c| sqlx::query_as(sql!(
+    let row: Option<UserRow> = on!(conn, |c| {
+        sqlx::query_as(sql!(
         "SELECT id, user_role_id, username, email, auth_method, password_hash, password_needs_reset, created_at, updated_at
          FROM users
          WHERE id = $1"
     ))
     .bind(id)
     .fetch_optional(c)
-    .await)?;
+    .await
+    })?;
     Ok(row.map(User::from))
 }
 
 /// Finds a user by e-mail address, which must be in lower case.
 pub async fn find_by_email(conn: Conn<'_>, email: &str) -> Result<Option<User>> {
-    let row: Option<UserRow> = on!(conn, |c| sqlx::query_as(sql!(
+    let row: Option<UserRow> = on!(conn, |c| {
+        sqlx::query_as(sql!(
         "SELECT id, user_role_id, username, email, auth_method, password_hash, password_needs_reset, created_at, updated_at
          FROM users
          WHERE email = $1"
     ))
     .bind(email)
     .fetch_optional(c)
-    .await)?;
+    .await
+    })?;
     Ok(row.map(User::from))
 }
 
 /// Adds a user unless the name or the e-mail address is taken; returns the new row's id.
 pub async fn add_if_absent(conn: Conn<'_>, user: &NewUser, now: UnixNanos) -> Result<Option<UserId>> {
-    let id = on!(conn, |c| sqlx::query_scalar(sql!(
+    let id = on!(conn, |c| {
+        sqlx::query_scalar(sql!(
         "INSERT INTO users (user_role_id, username, email, auth_method, password_hash, password_needs_reset, created_at, updated_at)
          VALUES ($1, $2, $3, 'LOCAL', $4, $5, $6, $6)
          ON CONFLICT DO NOTHING
@@ -89,7 +94,8 @@ pub async fn add_if_absent(conn: Conn<'_>, user: &NewUser, now: UnixNanos) -> Re
     .bind(user.password_needs_reset)
     .bind(now)
     .fetch_optional(c)
-    .await)?;
+    .await
+    })?;
     Ok(id)
 }
 

@@ -33,9 +33,7 @@ pub fn init(config: &TelemetryConfig) -> Result<(), InitError> {
             registry.with(layer.compact().with_ansi(ansi)).try_init()?;
         }
         LoggingMode::Structured => {
-            registry
-                .with(layer.json().flatten_event(true).with_span_list(false))
-                .try_init()?;
+            registry.with(layer.json().flatten_event(true).with_span_list(false)).try_init()?;
         }
     }
     Ok(())
@@ -81,14 +79,8 @@ mod tests {
     #[test]
     fn the_peers_levels_become_a_filter() {
         assert_eq!(filter_of(&[]), "info,phoenix_server=info,sqlx=warn");
-        assert_eq!(
-            filter_of(&["--logging-level", "debug"]),
-            "info,phoenix_server=debug,sqlx=warn"
-        );
-        assert_eq!(
-            filter_of(&["--logging-level", "critical"]),
-            "error,phoenix_server=error,sqlx=warn"
-        );
+        assert_eq!(filter_of(&["--logging-level", "debug"]), "info,phoenix_server=debug,sqlx=warn");
+        assert_eq!(filter_of(&["--logging-level", "critical"]), "error,phoenix_server=error,sqlx=warn");
         assert_eq!(
             filter_of(&["--db-logging-level", "info", "--log-sql", "true"]),
             "info,phoenix_server=info,sqlx=info,sqlx::query=debug"
@@ -97,9 +89,6 @@ mod tests {
 
     #[test]
     fn rust_log_replaces_the_levels() {
-        assert_eq!(
-            filter_of(&["--log-filter", "trace", "--logging-level", "error"]),
-            "trace"
-        );
+        assert_eq!(filter_of(&["--log-filter", "trace", "--logging-level", "error"]), "trace");
     }
 }

@@ -2,14 +2,21 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, atomic::{AtomicBool, AtomicU64, Ordering}},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use prost::Message as _;
 use serde_json::Value;
 
-use crate::support::{app::{ADMIN_SECRET, uuid}, both_engines, otlp, process::Process};
+use crate::support::{
+    app::{ADMIN_SECRET, uuid},
+    both_engines, otlp,
+    process::Process,
+};
 
 const KILLS: u32 = 20;
 const SENDERS: usize = 4;
@@ -80,7 +87,9 @@ async fn stored(process: &Process) -> Vec<String> {
     let mut ids = Vec::new();
     loop {
         let page: Value = client.get(&url).bearer_auth(ADMIN_SECRET).send().await.unwrap().json().await.unwrap();
-        ids.extend(page["data"].as_array().unwrap().iter().map(|s| s["context"]["span_id"].as_str().unwrap().to_owned()));
+        ids.extend(
+            page["data"].as_array().unwrap().iter().map(|s| s["context"]["span_id"].as_str().unwrap().to_owned()),
+        );
         let Value::String(next) = &page["next_cursor"] else { return ids };
         url = format!("{first}&cursor={next}");
     }

@@ -3,7 +3,10 @@
 use std::io::Write as _;
 
 use axum::http::Method;
-use flate2::{Compression, write::{GzEncoder, ZlibEncoder}};
+use flate2::{
+    Compression,
+    write::{GzEncoder, ZlibEncoder},
+};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse},
     trace::v1::TracesData,

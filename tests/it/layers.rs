@@ -57,7 +57,8 @@ fn imports(text: &str) -> Vec<String> {
             rooms.push(rest.to_owned());
         }
     }
-    let first = |path: &String| path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let first =
+        |path: &String| path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     rooms.iter().map(first).filter(|room| !room.is_empty()).collect()
 }
 
@@ -79,7 +80,10 @@ fn every_import_points_left() {
                 continue;
             }
             // Rooms side by side do not see each other; cli stands on app, logging is set up by its configuration.
-            let beside = matches!((room.as_str(), imported.as_str()), ("cli", "app") | ("telemetry", "config") | ("domain", "error"));
+            let beside = matches!(
+                (room.as_str(), imported.as_str()),
+                ("cli", "app") | ("telemetry", "config") | ("domain", "error")
+            );
             if layer(&imported) >= layer(&room) && !beside {
                 wrong.push(format!("{} imports {imported}", path.display()));
             }
@@ -91,7 +95,8 @@ fn every_import_points_left() {
 #[test]
 fn only_app_and_cli_see_the_configuration_and_api_sees_no_database() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let forbidden: [(&str, &[&str]); 3] = [("api", &["db", "config"]), ("service", &["config"]), ("store", &["config", "auth"])];
+    let forbidden: [(&str, &[&str]); 3] =
+        [("api", &["db", "config"]), ("service", &["config"]), ("store", &["config", "auth"])];
     for (room, names) in forbidden {
         let mut files = Vec::new();
         rust_files(&src.join(room), &mut files);

@@ -179,7 +179,14 @@ async fn a_changed_secret_ends_sessions_but_no_keys() {
     let made: serde_json::Value = made.json().await.unwrap();
     let key = made["data"]["key"].as_str().unwrap().to_owned();
     assert!(process.terminate());
-    let process = Process::start_with(Engine::Sqlite, dir.path(), "", &[("PHOENIX_SECRET", "another-secret-of-thirty-six-chars-1")]).await;
-    let status = reqwest::Client::new().get(process.url("/v1/projects")).bearer_auth(key).send().await.unwrap().status();
+    let process = Process::start_with(
+        Engine::Sqlite,
+        dir.path(),
+        "",
+        &[("PHOENIX_SECRET", "another-secret-of-thirty-six-chars-1")],
+    )
+    .await;
+    let status =
+        reqwest::Client::new().get(process.url("/v1/projects")).bearer_auth(key).send().await.unwrap().status();
     assert_eq!(status, 200);
 }

@@ -42,5 +42,8 @@ async fn public_paths_need_no_credential_and_every_answer_names_the_version() {
     }
     let challenge = anonymous.get("/v1/user").await;
     let challenge = challenge.header("www-authenticate");
-    assert!(challenge.contains("resource_metadata=\"http://127.0.0.1:6006/.well-known/oauth-protected-resource\""), "{challenge}");
+    assert!(
+        challenge.contains("resource_metadata=\"http://127.0.0.1:6006/.well-known/oauth-protected-resource\""),
+        "{challenge}"
+    );
 }

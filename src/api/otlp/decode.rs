@@ -192,8 +192,8 @@ fn text_of<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
     use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Status, span::Event};
-    use prost::Message as _;
     use proptest::prelude::*;
+    use prost::Message as _;
 
     fn span() -> OtlpSpan {
         OtlpSpan {
@@ -237,7 +237,11 @@ mod tests {
     #[test]
     fn the_project_is_named_by_header_resource_or_default() {
         let mut named = request(vec![span()]);
-        named.resource_spans[0].resource.get_or_insert_default().attributes.push(text(keys::PROJECT_NAME, "of resource"));
+        named.resource_spans[0]
+            .resource
+            .get_or_insert_default()
+            .attributes
+            .push(text(keys::PROJECT_NAME, "of resource"));
         assert_eq!(decode(named.clone(), None, "d").batches[0].project, "of resource");
         assert_eq!(decode(named, Some("of header"), "d").batches[0].project, "of header");
         assert_eq!(decode(request(vec![span()]), None, "d").batches[0].project, "d");
@@ -253,7 +257,10 @@ mod tests {
         ];
         let export = decode(request(vec![OtlpSpan { attributes, ..span() }]), None, "d");
         let got = &export.batches[0].spans[0];
-        assert_eq!((got.span_kind.as_str(), got.session_id.as_deref(), got.model_name.as_deref()), ("LLM", Some("s"), Some("m")));
+        assert_eq!(
+            (got.span_kind.as_str(), got.session_id.as_deref(), got.model_name.as_deref()),
+            ("LLM", Some("s"), Some("m"))
+        );
         assert_eq!(got.tokens.prompt, Some(5));
         assert!(!got.attributes.contains("openinference"));
     }

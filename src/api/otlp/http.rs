@@ -92,12 +92,7 @@ pub struct BodyLimits {
 const INLINE_BYTES: usize = 128 * 1_024;
 
 /// Takes an export request. Not in the OpenAPI document: the wire is OTLP's own.
-pub async fn export(
-    cx: Cx<TracesWrite>,
-    State(limits): State<BodyLimits>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub async fn export(cx: Cx<TracesWrite>, State(limits): State<BodyLimits>, headers: HeaderMap, body: Body) -> Response {
     let encoding = match Encoding::of_request(&headers) {
         Ok(encoding) => encoding,
         Err(error) => return status::http_error(&error, Encoding::Protobuf),
@@ -213,8 +208,9 @@ fn parse(plain: &[u8], encoding: Encoding) -> Result<ExportTraceServiceRequest> 
         Encoding::Json if plain.trim_ascii_start().first() != Some(&b'{') => {
             Err("Request body is invalid ExportTraceServiceRequest: not a JSON object".to_owned())
         }
-        Encoding::Json => serde_json::from_slice(plain)
-            .map_err(|e| format!("Request body is invalid ExportTraceServiceRequest: {e}")),
+        Encoding::Json => {
+            serde_json::from_slice(plain).map_err(|e| format!("Request body is invalid ExportTraceServiceRequest: {e}"))
+        }
     }
     .map_err(|text| Error::Malformed(text.into()))
 }

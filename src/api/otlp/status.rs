@@ -39,9 +39,8 @@ pub fn http_error(error: &Error, encoding: Encoding) -> Response {
     let status = RpcStatus { code: code_of(error) as i32, message: problem::detail(error) };
     let body = match encoding {
         Encoding::Protobuf => status.encode_to_vec(),
-        Encoding::Json => {
-            serde_json::to_vec(&serde_json::json!({ "code": status.code, "message": status.message })).unwrap_or_default()
-        }
+        Encoding::Json => serde_json::to_vec(&serde_json::json!({ "code": status.code, "message": status.message }))
+            .unwrap_or_default(),
     };
     let mut response = (problem::status(error), body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(encoding.media_type()));

@@ -74,14 +74,9 @@ fn with_cookies(state: &ApiState, pair: &TokenPair) -> Response {
     let settings = state.services().settings();
     let cookies = state.cookies();
     let headers = response.headers_mut();
-    headers.append(
-        header::SET_COOKIE,
-        cookies.set(cookie::ACCESS, &pair.access_token, settings.access_token_expiry),
-    );
-    headers.append(
-        header::SET_COOKIE,
-        cookies.set(cookie::REFRESH, &pair.refresh_token, settings.refresh_token_expiry),
-    );
+    headers.append(header::SET_COOKIE, cookies.set(cookie::ACCESS, &pair.access_token, settings.access_token_expiry));
+    headers
+        .append(header::SET_COOKIE, cookies.set(cookie::REFRESH, &pair.refresh_token, settings.refresh_token_expiry));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     response
 }

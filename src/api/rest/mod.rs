@@ -10,17 +10,11 @@ pub mod page;
 pub mod problem;
 pub mod v1;
 
-use utoipa::openapi::{
-    RefOr, Response, ResponseBuilder,
-    security::SecurityRequirement,
-};
+use utoipa::openapi::{RefOr, Response, ResponseBuilder, security::SecurityRequirement};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::ApiState;
-use crate::{
-    domain::scope::Access,
-    service::cx::Cx,
-};
+use crate::{domain::scope::Access, service::cx::Cx};
 
 /// Routes with their description.
 #[derive(Default)]

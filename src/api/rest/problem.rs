@@ -103,13 +103,17 @@ pub fn add_headers(error: &Error, headers: &mut HeaderMap) {
         }
         Error::Unauthenticated(_) | Error::LoginFailed(_) => {
             let text = detail(error);
-            set(headers, header::WWW_AUTHENTICATE, &format!(
-                "Bearer realm=\"Arize Phoenix\", error=\"invalid_token\", error_description=\"{text}\""
-            ));
+            set(
+                headers,
+                header::WWW_AUTHENTICATE,
+                &format!("Bearer realm=\"Arize Phoenix\", error=\"invalid_token\", error_description=\"{text}\""),
+            );
         }
-        Error::Forbidden(Refusal::Scope(scope)) => set(headers, header::WWW_AUTHENTICATE, &format!(
-            "Bearer realm=\"Arize Phoenix\", error=\"insufficient_scope\", scope=\"{scope}\""
-        )),
+        Error::Forbidden(Refusal::Scope(scope)) => set(
+            headers,
+            header::WWW_AUTHENTICATE,
+            &format!("Bearer realm=\"Arize Phoenix\", error=\"insufficient_scope\", scope=\"{scope}\""),
+        ),
         Error::TooManyRequests { retry_after, .. } | Error::Unavailable { retry_after, .. } => {
             // Whole seconds, and never zero: that would ask for no waiting at all.
             set(headers, header::RETRY_AFTER, &retry_after.as_secs().max(1).to_string());

@@ -53,7 +53,8 @@ impl Pages {
         });
         // Within a script element only `<` could end it early.
         let config = config.to_string().replace('<', "\\u003c");
-        let script = format!("Object.defineProperty(window,\"Config\",{{value:Object.freeze({config}),writable:false}})");
+        let script =
+            format!("Object.defineProperty(window,\"Config\",{{value:Object.freeze({config}),writable:false}})");
         let prepare = |name| {
             let html = assets::html(name).unwrap_or_else(|| MISSING.to_owned());
             html.replace("/*__PHOENIX_CONFIG__*/", &script).replace("__BASENAME__", &options.root_path)
@@ -71,7 +72,8 @@ impl Pages {
         };
         let nonce = STANDARD.encode(random_bytes::<16>());
         let mut response =
-            ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html.replace("__CSP_NONCE__", &nonce)).into_response();
+            ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html.replace("__CSP_NONCE__", &nonce))
+                .into_response();
         let policy = format!(
             "default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; \
              img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'self'; \

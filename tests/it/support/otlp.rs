@@ -96,7 +96,8 @@ pub fn request(project: &str, spans: Vec<Span>) -> ExportTraceServiceRequest {
         attributes: vec![text("openinference.project.name", project), text("service.name", "it")],
         ..Resource::default()
     };
-    let scope = InstrumentationScope { name: "lib".to_owned(), version: "1".to_owned(), ..InstrumentationScope::default() };
+    let scope =
+        InstrumentationScope { name: "lib".to_owned(), version: "1".to_owned(), ..InstrumentationScope::default() };
     ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
             resource: Some(resource),

@@ -214,10 +214,7 @@ fn flat_pairs(attributes: Vec<KeyValue>) -> Vec<OtlpKeyValue> {
 }
 
 fn pairs(attributes: Vec<KeyValue>) -> Vec<OtlpKeyValue> {
-    attributes
-        .into_iter()
-        .map(|a| OtlpKeyValue { key: a.key, value: a.value.unwrap_or_default().into() })
-        .collect()
+    attributes.into_iter().map(|a| OtlpKeyValue { key: a.key, value: a.value.unwrap_or_default().into() }).collect()
 }
 
 const KINDS: [&str; 6] = [

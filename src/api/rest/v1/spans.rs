@@ -348,7 +348,8 @@ async fn span_search(
     let page = page::request(query.cursor.as_deref(), query.limit, page::MAX_LIMIT, Order::Desc)?;
     let page = spans::list(&cx, &ProjectRef::parse(&project), &query.filter()?, SpanSort::Id, page).await?;
     if !wants_protobuf(&headers) {
-        let spans: ListBody<OtlpSpan> = Page { items: page.items.iter().map(OtlpSpan::from).collect(), next: page.next }.into();
+        let spans: ListBody<OtlpSpan> =
+            Page { items: page.items.iter().map(OtlpSpan::from).collect(), next: page.next }.into();
         return Ok(axum::Json(spans).into_response());
     }
     let origins = match page.items.first() {
