@@ -96,7 +96,7 @@ impl App {
         let authenticator =
             Authenticator::new(db.clone(), clock.clone(), deployment.digest_key, tokens, admin_secret, system_user);
         let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
-        let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits).await?;
+        let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits);
         let settings = Settings {
             access_token_expiry: auth.access_token_expiry,
             refresh_token_expiry: auth.refresh_token_expiry,
@@ -116,7 +116,7 @@ impl App {
             },
             support_email: config.http.support_email.clone(),
         };
-        let router = api::router(services.clone(), options);
+        let router = api::router(&services, options);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let (job_db, job_clock) = (db.clone(), clock);
         jobs::every(&tracker, &stop, "housekeeping", jobs::housekeeping::INTERVAL, move || {

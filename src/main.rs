@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-/// Returns memory to the system sooner than the default allocator, which a server that is idle most of the time owes
-/// its neighbours; and keeps a statically linked build as fast as a dynamic one.
+/// A statically linked build has an allocator that is slow with threads. glibc's own is not, and it gives the 19 MiB of
+/// a password hash back to the system at once, where this one keeps them: 50 MB against 30 MB when idle.
+#[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -34,9 +34,6 @@ use crate::{
     subject::{PEER_VERSION, Place, Subject},
 };
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> Result<()> {
     let settings = Settings::parse();

@@ -126,7 +126,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// Puts every way in together. The same application serves HTTP and gRPC on whatever listener a request comes by.
 #[must_use]
-pub fn router(services: Services, options: ApiOptions) -> App {
+pub fn router(services: &Services, options: ApiOptions) -> App {
     let (rest, document) = rest::routes().into_parts();
     let document = rest::openapi::finish(document);
     let ui = ui::index::Pages::new(&options, services.auth_enabled());
@@ -138,7 +138,7 @@ pub fn router(services: Services, options: ApiOptions) -> App {
         options,
     }));
     let router = rest
-        .merge(unlisted(&services))
+        .merge(unlisted(services))
         .fallback(ui::unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state.clone());
@@ -209,6 +209,7 @@ async fn method_not_allowed() -> Response {
     StatusCode::METHOD_NOT_ALLOWED.into_response()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the layer calls")]
 fn panic_answer(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let text = cause
         .downcast_ref::<String>()

@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn cookies_are_written_as_clients_know_them() {
         let options = CookieOptions { path: "/".to_owned(), secure: false };
-        let set = options.set(ACCESS, "t", Duration::from_secs(600));
+        let set = options.set(ACCESS, "t", Duration::from_mins(10));
         assert_eq!(set, "phoenix-access-token=t; HttpOnly; Max-Age=600; Path=/; SameSite=strict");
         let secure = CookieOptions { path: "/p".to_owned(), secure: true };
         assert!(

@@ -24,7 +24,7 @@ pub(super) async fn open(url: &SecretString, schema: Option<&str>, options: &Opt
         // Two processes that start at once may both find it missing; the loser's error is no error.
         let made = conn.execute(sqlx::AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {}", quoted(schema)))).await;
         if let Err(error) = made
-            && error.as_database_error().and_then(|e| e.code()).as_deref() != Some("23505")
+            && error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() != Some("23505")
         {
             return Err(error.into());
         }
@@ -39,7 +39,7 @@ pub(super) async fn open(url: &SecretString, schema: Option<&str>, options: &Opt
     let pool = PgPoolOptions::new()
         .max_connections(options.pool_size.max(2))
         .acquire_timeout(Duration::from_secs(30))
-        .idle_timeout(Duration::from_secs(600))
+        .idle_timeout(Duration::from_mins(10))
         .after_connect(move |conn, _| {
             let settings = settings.clone();
             Box::pin(async move { conn.execute(sqlx::AssertSqlSafe(settings)).await.map(|_| ()) })

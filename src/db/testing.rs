@@ -43,8 +43,6 @@ macro_rules! db_test {
         }
     };
 }
-#[cfg(test)]
-pub(crate) use db_test;
 
 mod tests {
     use sqlx::{AssertSqlSafe, Executor as _, SqlStr};

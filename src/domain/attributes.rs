@@ -263,13 +263,13 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn object(value: Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn nested_and_flat_forms_are_the_peers() {
-        let stored = object(json!({
+        let stored = object(&json!({
             "llm.input_messages.1.message.role": "user",
             "llm.input_messages.0.message.role": "system",
             "nested": {"k": 1, "d": {"e": "f"}, "empty": {}},
@@ -289,7 +289,7 @@ mod tests {
             unflatten(stored)["llm"],
             json!({"input_messages": [{"message": {"role": "system"}}, {"message": {"role": "user"}}]})
         );
-        let collision = object(json!({"a": 1, "a.b": 2, "x.y": 1, "x": 2}));
+        let collision = object(&json!({"a": 1, "a.b": 2, "x.y": 1, "x": 2}));
         assert_eq!(Value::Object(unflatten(collision)), json!({"a": 1, "a.b": 2, "x": 2, "x.y": 1}));
     }
 

@@ -89,14 +89,12 @@ impl Clock {
     /// Returns the present instant.
     #[must_use]
     pub fn now(&self) -> UnixNanos {
-        match &self.0 {
-            Some(manual) => UnixNanos(manual.load(Ordering::SeqCst)),
-            #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
-            None => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                UnixNanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-            }
+        if let Some(manual) = &self.0 {
+            return UnixNanos(manual.load(Ordering::SeqCst));
         }
+        #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixNanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
     }
 
     /// Turns a manual clock forward; the system clock ignores it.

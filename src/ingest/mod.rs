@@ -57,7 +57,8 @@ pub struct IngestHandle {
 
 impl IngestHandle {
     /// Starts the writer. It ends, everything committed, when the last handle is gone.
-    pub async fn start(db: Db, clock: Clock, limits: Limits) -> Result<(Self, tokio::task::JoinHandle<()>)> {
+    #[must_use]
+    pub fn start(db: Db, clock: Clock, limits: Limits) -> (Self, tokio::task::JoinHandle<()>) {
         // The channel itself is unbounded; the budget bounds what is in it.
         let (jobs, queue) = mpsc::unbounded_channel();
         let writer = writer::Writer::new(db, clock);
@@ -66,7 +67,7 @@ impl IngestHandle {
             reason = "the writer outlives every tracked task; its handle is awaited at stop"
         )]
         let task = tokio::spawn(writer.run(queue));
-        Ok((Self { jobs, budget: Arc::new(budget::Budget::new(limits)) }, task))
+        (Self { jobs, budget: Arc::new(budget::Budget::new(limits)) }, task)
     }
 
     /// Reserves memory for a request before its body is read.

@@ -127,9 +127,10 @@ pub async fn list_of_users(cx: &Cx<Admin>, page: PageRequest) -> Result<Page<(Ap
     let mut reader = cx.read().await?;
     let page = store::api_keys::list_of_users(reader.conn(), cx.now(), page).await?;
     let ids: Vec<UserId> = page.items.iter().map(|key| key.user_id).collect();
-    let users: HashMap<UserId, User> = match ids.is_empty() {
-        true => HashMap::new(),
-        false => store::users::list_by_ids(reader.conn(), &ids).await?.into_iter().map(|u| (u.id, u)).collect(),
+    let users: HashMap<UserId, User> = if ids.is_empty() {
+        HashMap::new()
+    } else {
+        store::users::list_by_ids(reader.conn(), &ids).await?.into_iter().map(|u| (u.id, u)).collect()
     };
     let owned = page.items.into_iter().filter_map(|key| users.get(&key.user_id).cloned().map(|user| (key, user)));
     Ok(Page { items: owned.collect(), next: page.next })

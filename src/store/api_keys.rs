@@ -52,6 +52,7 @@ impl ApiKeyRow {
 }
 
 /// Adds a key and its list of projects.
+#[expect(clippy::too_many_arguments, reason = "one for each thing that the row holds")]
 pub async fn add(
     mut conn: Conn<'_>,
     kind: KeyKind,

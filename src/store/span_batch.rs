@@ -232,9 +232,9 @@ async fn roll_up(mut conn: Conn<'_>, rows: &[Row<'_>], shard: i16) -> Result<()>
 
 type SessionKey<'a> = (ProjectId, &'a str);
 
-async fn upsert_sessions<'a>(
+async fn upsert_sessions(
     conn: &mut Conn<'_>,
-    sessions: Vec<(SessionKey<'a>, Sum)>,
+    sessions: Vec<(SessionKey<'_>, Sum)>,
 ) -> Result<BTreeMap<(ProjectId, String), i64>> {
     let mut ids = BTreeMap::new();
     for run in runs(&sessions) {

@@ -1,6 +1,6 @@
 //! Users.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     db::{Conn, on, sql},
@@ -90,7 +90,7 @@ pub async fn add_if_absent(conn: Conn<'_>, user: &NewUser, now: UnixNanos) -> Re
     .bind(role_id(user.role))
     .bind(&user.username)
     .bind(&user.email)
-    .bind(user.password_hash.as_ref().map(|h| h.expose_secret()))
+    .bind(user.password_hash.as_ref().map(ExposeSecret::expose_secret))
     .bind(user.password_needs_reset)
     .bind(now)
     .fetch_optional(c)

@@ -3,6 +3,7 @@
 
 use axum::http::Method;
 use phoenix_server::domain::scope::{Role, Scope};
+use prost::Message as _;
 use serde_json::Value;
 
 use crate::support::{Answer, Client, TestApp, both_engines};
@@ -129,7 +130,6 @@ both_engines! {
         let guessed = bound.graphql(&format!("{{ node(id: \"{theirs}\") {{ id }} }}")).await.json();
         assert_eq!(guessed["errors"][0]["extensions"]["code"], "NOT_FOUND", "{guessed}");
         let request = |project| crate::support::otlp::request(project, vec![crate::support::otlp::span(1, 2)]);
-        use prost::Message as _;
         bound.export_bytes(request("mine").encode_to_vec()).await.expect(200);
         bound.export_bytes(request("theirs").encode_to_vec()).await.expect(403);
         bound.post("/v1/projects", &serde_json::json!({"name": "new"})).await.expect(403);

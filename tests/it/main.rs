@@ -2,6 +2,8 @@
 //! socket starts one.
 
 #![expect(unreachable_pub, reason = "a test binary exports nothing")]
+#![expect(clippy::disallowed_methods, reason = "tests spawn and await by hand")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

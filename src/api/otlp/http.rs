@@ -98,7 +98,7 @@ pub async fn export(cx: Cx<TracesWrite>, State(limits): State<BodyLimits>, heade
         Err(error) => return status::http_error(&error, Encoding::Protobuf),
     };
     match take(&cx, limits, &headers, encoding, body).await {
-        Ok(rejected) => answer(encoding, rejected),
+        Ok(rejected) => answer(encoding, &rejected),
         Err(error) => status::http_error(&error, encoding),
     }
 }
@@ -215,7 +215,7 @@ fn parse(plain: &[u8], encoding: Encoding) -> Result<ExportTraceServiceRequest> 
     .map_err(|text| Error::Malformed(text.into()))
 }
 
-fn answer(encoding: Encoding, rejected: Rejected) -> Response {
+fn answer(encoding: Encoding, rejected: &Rejected) -> Response {
     // On full success the field stays unset, as the specification demands.
     let partial_success = (rejected.spans > 0).then(|| ExportTracePartialSuccess {
         rejected_spans: i64::try_from(rejected.spans).unwrap_or(i64::MAX),

@@ -26,6 +26,7 @@ pub struct Route(pub(super) UtoipaMethodRouter<ApiState>);
 impl Routes {
     /// Mounts a handler.
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "nothing is summed")]
     pub fn add(self, route: Route) -> Self {
         Self(self.0.routes(route.0))
     }
@@ -37,7 +38,6 @@ impl Routes {
     }
 
     /// Returns router and document.
-    #[must_use]
     pub fn into_parts(self) -> (axum::Router<ApiState>, utoipa::openapi::OpenApi) {
         self.0.split_for_parts()
     }
@@ -66,6 +66,7 @@ guarded!(A B C);
 guarded!(A B C D);
 
 /// Writes a handler's demand into its description.
+#[must_use]
 pub fn guard<Args, H: Guarded<Args>>((schemas, mut paths, router): UtoipaMethodRouter<ApiState>, _: &H) -> Route {
     for item in paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];

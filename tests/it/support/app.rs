@@ -129,7 +129,6 @@ pub fn config(engine: Engine, dir: &std::path::Path) -> Config {
 }
 
 pub fn postgres_url() -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests are told where Postgres is by the environment")]
     let url = std::env::var("TEST_POSTGRES_URL");
     url.expect("TEST_POSTGRES_URL: run the tests with `make test`")
 }

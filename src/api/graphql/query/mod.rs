@@ -37,6 +37,7 @@ pub struct Query;
 #[Object]
 impl Query {
     /// The user that the caller acts as; null when authentication is off.
+    #[expect(clippy::unused_async, reason = "every resolver is asynchronous")]
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Option<User>> {
         let cx = ctx.cx()?;
         Ok(service::users::viewer(&cx)?.map(User::from))

@@ -10,7 +10,10 @@ use opentelemetry_proto::tonic::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::span::{Origin, Span};
+use crate::domain::{
+    id::SpanId,
+    span::{Origin, Span},
+};
 
 /// Returns the span as it was sent.
 #[must_use]
@@ -259,7 +262,7 @@ impl From<&Span> for OtlpSpan {
             kind: usize::try_from(proto.kind).ok().and_then(|k| KINDS.get(k)).copied().unwrap_or(KINDS[0]),
             links: (!links.is_empty()).then_some(links),
             name: proto.name,
-            parent_span_id: span.parent_span_id.map(|p| p.to_hex()),
+            parent_span_id: span.parent_span_id.map(SpanId::to_hex),
             span_id: span.span_id.to_hex(),
             start_time_unix_nano: proto.start_time_unix_nano,
             status: OtlpStatus { code: status.code, message: text(status.message) },

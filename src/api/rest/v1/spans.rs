@@ -91,7 +91,7 @@ impl From<DomainSpan> for Span {
             id: GlobalId::encode("Span", span.id.0),
             context: SpanContext { trace_id: span.trace_id.to_hex(), span_id: span.span_id.to_hex() },
             span_kind: span.span_kind().to_owned(),
-            parent_id: span.parent_span_id.map(|p| p.to_hex()),
+            parent_id: span.parent_span_id.map(SpanId::to_hex),
             start_time: span.start.to_rfc3339(),
             end_time: span.end.to_rfc3339(),
             status_code: span.status_code.as_str(),

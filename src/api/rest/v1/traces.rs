@@ -86,7 +86,7 @@ impl From<Span> for TraceSpanData {
         Self {
             id: GlobalId::encode("Span", span.id.0),
             span_id: span.span_id.to_hex(),
-            parent_id: span.parent_span_id.map(|p| p.to_hex()),
+            parent_id: span.parent_span_id.map(crate::domain::id::SpanId::to_hex),
             span_kind: normalized_kind(&span.sent_kind),
             name: span.name,
             status_code: span.status_code.as_str(),
