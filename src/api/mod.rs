@@ -4,6 +4,7 @@
 //! prefix rewriting, request id and log line with the headers of every answer, panics caught, compression, the caller
 //! identified, then the routes. Permission is asked by each handler's first argument.
 
+pub mod drain;
 pub mod extract;
 pub mod graphql;
 pub mod otlp;

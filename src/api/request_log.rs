@@ -17,7 +17,7 @@ use axum::{
 };
 use tower::{Layer, Service};
 
-use super::{API_VERSION, graphql::RequestId};
+use super::{API_VERSION, drain, graphql::RequestId};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-phoenix-server-version");
@@ -61,6 +61,7 @@ impl<S, B> Service<Request> for RequestLog<S>
 where
     S: Service<Request, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
+    B: Send,
 {
     type Response = Response<B>;
     type Error = S::Error;
@@ -84,10 +85,17 @@ where
         let logged = tracing::enabled!(tracing::Level::DEBUG);
         let line = logged.then(|| (request.method().clone(), request.uri().path().to_owned(), client(&request)));
         let suffix = Arc::clone(&self.challenge_suffix);
-        let answer = self.inner.call(request);
+        let (parts, body) = request.into_parts();
+        let (body, leftover) = drain::share(body);
+        let answer = self.inner.call(Request::from_parts(parts, body));
         Box::pin(async move {
             let mut response = answer.await?;
             let status = response.status();
+            if let Some(leftover) = leftover
+                && (status.is_client_error() || status.is_server_error())
+            {
+                leftover.drain().await;
+            }
             let id_text = id.to_str().unwrap_or_default();
             if let Some(Cause(cause)) = response.extensions().get() {
                 tracing::error!(request.id = id_text, error = %cause, "internal error");

@@ -58,9 +58,11 @@ export function Component() {
       setBusy(false);
       return;
     }
-    // The server has ended all sessions of this user, this one too.
-    queryClient.clear();
+    // The server has ended all sessions of this user, this one too. What this page has asked for is dropped only after it
+    // is left: cleared before, it would ask again, be refused, and reload the login page without the notice.
+    await queryClient.cancelQueries();
     await navigate("/login", { replace: true, state: { passwordChanged: true } });
+    queryClient.clear();
   }
 
   return (
