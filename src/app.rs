@@ -47,6 +47,11 @@ pub struct App {
 pub async fn open_database(config: &Config) -> Result<Db> {
     let db = Db::open(&database_options(config)?).await.map_err(explain).context("the database cannot be opened")?;
     if !config.database.disable_migrations {
+        if config.database.log_migrations {
+            for (version, name) in db::migrate::pending(&db).await.context("the database cannot be migrated")? {
+                tracing::info!(version, name, "applying migration");
+            }
+        }
         db::migrate::run(&db).await.context("the database cannot be migrated")?;
     }
     Ok(db)

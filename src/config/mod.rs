@@ -263,7 +263,21 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
             "PHOENIX_SCARF_SH_PIXEL_ID",
         ],
     ),
-    ("this version shows no support or management links", &["PHOENIX_SUPPORT_EMAIL", "PHOENIX_MANAGEMENT_URL"]),
+    ("this version shows no management links", &["PHOENIX_MANAGEMENT_URL"]),
+    (
+        "this version answers no cross-origin requests and leaves the defence against forged ones to SameSite cookies",
+        &["PHOENIX_ALLOWED_ORIGINS", "PHOENIX_CSRF_TRUSTED_ORIGINS"],
+    ),
+    (
+        "this version limits logins by the number of hashes at once alone",
+        &[
+            "PHOENIX_DISABLE_RATE_LIMIT",
+            "PHOENIX_DISABLE_BRUTE_FORCE_LOGIN_PROTECTION",
+            "PHOENIX_BRUTE_FORCE_LOGIN_PROTECTION_MAX_ATTEMPTS",
+            "PHOENIX_TRUSTED_PROXIES",
+        ],
+    ),
+    ("this version resets no passwords by mail", &["PHOENIX_PASSWORD_RESET_TOKEN_EXPIRY_MINUTES"]),
     ("unexpected errors are always masked", &["PHOENIX_MASK_INTERNAL_SERVER_ERRORS"]),
     ("the server's own URL is PHOENIX_ROOT_URL", &["PHOENIX_COLLECTOR_ENDPOINT"]),
     (
