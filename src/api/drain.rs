@@ -28,7 +28,6 @@ struct Shared(Arc<Mutex<Body>>);
 pub struct Leftover(Arc<Mutex<Body>>);
 
 /// Splits a body into the one to be read and what may be left of it; `None` when there is nothing to read.
-#[must_use]
 pub fn share(body: Body) -> (Body, Option<Leftover>) {
     if body.is_end_stream() {
         return (body, None);

@@ -40,13 +40,6 @@ pub async fn list_in(
     store::span_search::list(reader.conn(), &cx.projects(), Some(project), filter, sort, page).await
 }
 
-/// Returns a span by row id.
-pub async fn get(cx: &Cx<TracesRead>, id: SpanRowId) -> Result<Span> {
-    let mut reader = cx.read().await?;
-    let found = store::span_search::find(reader.conn(), &cx.projects(), id).await?;
-    found.ok_or_else(|| Error::NotFound("Span not found".into()))
-}
-
 /// Returns the root span of each trace.
 pub async fn roots(
     cx: &Cx<TracesRead>,
@@ -54,12 +47,6 @@ pub async fn roots(
 ) -> Result<HashMap<(ProjectId, TraceId), Span>> {
     let mut reader = cx.read().await?;
     store::span_search::roots(reader.conn(), &cx.projects(), traces).await
-}
-
-/// Counts the children of each span of a trace.
-pub async fn child_counts(cx: &Cx<TracesRead>, project: ProjectId, trace: TraceId) -> Result<HashMap<SpanId, i64>> {
-    let mut reader = cx.read().await?;
-    store::span_search::child_counts(reader.conn(), &cx.projects(), trace, project).await
 }
 
 /// Returns the resources and instrumentation scopes of spans of one project.

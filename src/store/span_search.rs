@@ -7,7 +7,7 @@ use sqlx::{Database, QueryBuilder, types::Json};
 
 use super::{direction, from_cursor, push_in, push_projects};
 use crate::{
-    db::{Conn, on, sql},
+    db::{Conn, on},
     domain::{
         id::{ProjectId, SpanId, SpanRowId, TraceId},
         page::{Cursor, Page, PageRequest},
@@ -250,17 +250,6 @@ fn push_attribute_postgres(query: &mut QueryBuilder<sqlx::Postgres>, key: &str, 
     }
 }
 
-/// Finds a span by row id.
-pub async fn find(conn: Conn<'_>, access: &Projects, id: SpanRowId) -> Result<Option<Span>> {
-    let row: Option<SpanRow> = on!(conn, |c| {
-        let mut query = QueryBuilder::new(SELECT);
-        query.push(" WHERE id = ").push_bind(id.0);
-        push_projects(&mut query, "project_id", access);
-        query.build_query_as().fetch_optional(c).await
-    })?;
-    Ok(row.map(Span::from))
-}
-
 /// Returns the root span of each of these traces: the first without a parent, or else (its root has not arrived) the
 /// earliest span.
 pub async fn roots(
@@ -286,29 +275,6 @@ pub async fn roots(
         query.build_query_as().fetch_all(c).await
     })?;
     Ok(rows.into_iter().map(Span::from).map(|s| ((s.project_id, s.trace_id), s)).collect())
-}
-
-/// Counts the children of spans within a project.
-pub async fn child_counts(
-    conn: Conn<'_>,
-    access: &Projects,
-    trace_id: TraceId,
-    project: ProjectId,
-) -> Result<HashMap<SpanId, i64>> {
-    if !access.contains(project) {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<(Vec<u8>, i64)> = on!(conn, |c| sqlx::query_as(sql!(
-        "SELECT parent_span_id, COUNT(*)
-         FROM spans
-         WHERE trace_id = $1 AND project_id = $2 AND parent_span_id IS NOT NULL
-         GROUP BY parent_span_id"
-    ))
-    .bind(trace_id.0.as_slice())
-    .bind(project)
-    .fetch_all(c)
-    .await)?;
-    Ok(rows.into_iter().filter_map(|(id, n)| Some((SpanId::from_slice(&id)?, n))).collect())
 }
 
 /// Returns resources and instrumentation scopes by id.
