@@ -70,8 +70,9 @@ documents: ## Write the documents that the binary prints, and the types made fro
 	target/debug/phoenix-server schema env > .env.example
 	npm run --prefix web generate
 
-bench: build ## Measure this server and the peer side by side
-	cargo bench --locked --bench peer
+bench: build ## Measure this server and the peer side by side (BENCH_ARGS=--quick for a short run)
+	tests/install.sh
+	cargo bench --locked --bench peer -- $(BENCH_ARGS)
 
 clean: ## Remove everything that was built or installed here
 	cargo clean
