@@ -27,6 +27,10 @@ use crate::{
 
 /// A client has this long to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that an HTTP/2 client may send on one stream before it must wait for leave.
+const STREAM_WINDOW: u32 = 2 << 20;
+/// Largest HTTP/2 frame that is taken, in bytes.
+const MAX_FRAME: u32 = 1 << 20;
 /// Requests that one HTTP/2 connection may have under way.
 const MAX_STREAMS: u32 = 256;
 
@@ -155,8 +159,11 @@ pub async fn serve(listener: TcpListener, router: api::App, stop: CancellationTo
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .keep_alive_interval(Some(Duration::from_secs(30)))
-        .adaptive_window(true);
+        // A batch of 512 spans is some 1.6 MB: with windows and frames of 16 and 64 kB it would come in a hundred pieces.
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(4 * STREAM_WINDOW)
+        .max_frame_size(MAX_FRAME)
+        .keep_alive_interval(Some(Duration::from_secs(30)));
     let connections = GracefulShutdown::new();
     let tracker = TaskTracker::new();
     loop {
