@@ -9,7 +9,7 @@ mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub use budget::Reservation;
 
@@ -53,6 +53,7 @@ struct Job {
 pub struct IngestHandle {
     jobs: mpsc::UnboundedSender<Job>,
     budget: Arc<budget::Budget>,
+    decoders: Arc<Semaphore>,
 }
 
 impl IngestHandle {
@@ -67,7 +68,15 @@ impl IngestHandle {
             reason = "the writer outlives every tracked task; its handle is awaited at stop"
         )]
         let task = tokio::spawn(writer.run(queue));
-        (Self { jobs, budget: Arc::new(budget::Budget::new(limits)) }, task)
+        let decoders = std::thread::available_parallelism().map_or(2, usize::from);
+        let budget = Arc::new(budget::Budget::new(limits));
+        (Self { jobs, budget, decoders: Arc::new(Semaphore::new(decoders)) }, task)
+    }
+
+    /// Waits for a turn to decode a body that is not small. A request being decoded holds several times its size, so
+    /// only as many are at it as there are cores to do it.
+    pub async fn turn_to_decode(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.decoders).acquire_owned().await.map_err(Error::internal)
     }
 
     /// Reserves memory for a request before its body is read.

@@ -127,8 +127,17 @@ async fn take(
     };
     let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let small = compression == Compression::None && length.is_some_and(|n: usize| n <= INLINE_BYTES);
-    let (export, reservation) =
-        if small { work()? } else { tokio::task::spawn_blocking(work).await.map_err(Error::internal)?? };
+    let (export, reservation) = if small {
+        work()?
+    } else {
+        let turn = services.ingest().turn_to_decode().await?;
+        let decoded = tokio::task::spawn_blocking(move || {
+            let decoded = work();
+            drop(turn);
+            decoded
+        });
+        decoded.await.map_err(Error::internal)??
+    };
     ingest::export(cx, export, reservation).await
 }
 
