@@ -51,12 +51,12 @@ pub struct App {
 pub async fn open_database(config: &Config) -> Result<Db> {
     let db = Db::open(&database_options(config)?).await.map_err(explain).context("the database cannot be opened")?;
     if !config.database.disable_migrations {
-        if config.database.log_migrations {
-            for (version, name) in db::migrate::pending(&db).await.context("the database cannot be migrated")? {
+        let announce = |(version, name): &db::migrate::Named| {
+            if config.database.log_migrations {
                 tracing::info!(version, name, "applying migration");
             }
-        }
-        db::migrate::run(&db).await.context("the database cannot be migrated")?;
+        };
+        db::migrate::run(&db, announce).await.context("the database cannot be migrated")?;
     }
     Ok(db)
 }

@@ -18,7 +18,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let db = db::Db::open(&app::database_options(&config)?).await?;
     let pending = db::migrate::pending(&db).await?;
     if !args.list {
-        db::migrate::run(&db).await?;
+        db::migrate::run(&db, |_| ()).await?;
     }
     db.close().await;
     let verb = if args.list { "pending" } else { "applied" };

@@ -1,7 +1,10 @@
 //! Bind the listeners, wait for the signal, drain, stop.
 
 use anyhow::{Context as _, Result};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,6 +23,8 @@ pub(super) async fn run(config: Config, warnings: &[String]) -> Result<()> {
     if config.auth.enabled && !config.auth.enforce_password_reset {
         tracing::warn!("PHOENIX_ENFORCE_PASSWORD_RESET=false: a session with a default password may do everything");
     }
+    // Listened for from the start: whoever sees the server answer may stop it.
+    let signals = Signals::listen()?;
     // Bound first: a port that is taken must stop the start before the database is touched.
     let http = bind("PHOENIX_PORT", &config.http.host, config.http.port).await?;
     let grpc = bind("PHOENIX_GRPC_PORT", config.http.grpc_bind_host(), config.http.grpc_port).await?;
@@ -30,7 +35,7 @@ pub(super) async fn run(config: Config, warnings: &[String]) -> Result<()> {
     summarize(&config);
     let [http, grpc] = servers;
     let signal = async {
-        let received = signal().await;
+        let received = signals.recv().await;
         tracing::info!(signal = received, "stopping: no new connections, queued spans are committed");
         stop.cancel();
     };
@@ -45,15 +50,22 @@ async fn bind(variable: &str, host: &str, port: u16) -> Result<TcpListener> {
     TcpListener::bind((host, port)).await.with_context(|| format!("{variable}: cannot listen on {host}:{port}"))
 }
 
-async fn signal() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+/// The signals that ask the server to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn recv(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }
 

@@ -1,17 +1,28 @@
 //! Migrations: the same numbers and names for both engines, applied under a lock.
 //!
-//! Postgres: sqlx takes an advisory lock. SQLite: a lock on a file beside the database, so that several processes that
-//! start at once apply each migration once.
+//! Several processes may start at once: each migration is applied once. Postgres: an advisory lock for each schema, held
+//! by a connection of its own, without the pool's time limit on statements (sqlx's own lock is one for the whole
+//! database, and taken after its table was made). SQLite: a lock on a file beside the database.
 
 use std::fs::File;
 
-use sqlx::migrate::{Migrate as _, Migrator};
+use sqlx::{
+    Connection as _, PgConnection, PgPool,
+    migrate::{Migrate, Migrator},
+};
 
 use super::{Conn, Db, on, sql};
 use crate::error::{Error, Result};
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+fn migrations(db: &Db) -> Migrator {
+    let mut migrator = match db {
+        Db::Sqlite { .. } => sqlx::migrate!("migrations/sqlite"),
+        Db::Postgres(_) => sqlx::migrate!("migrations/postgres"),
+    };
+    // The lock is ours.
+    migrator.set_locking(false);
+    migrator
+}
 
 /// Why a database was not migrated.
 #[derive(Debug, thiserror::Error)]
@@ -36,41 +47,73 @@ impl From<sqlx::Error> for MigrateError {
     }
 }
 
-/// Applies every pending migration.
-pub async fn run(db: &Db) -> Result<(), MigrateError> {
+/// Number and name of a migration.
+pub type Named = (i64, String);
+
+/// Applies every pending migration; `announce` is told of each before the first is applied.
+pub async fn run(db: &Db, announce: impl Fn(&Named)) -> Result<(), MigrateError> {
     if is_foreign(db).await? {
         return Err(MigrateError::ForeignDatabase);
     }
+    let migrator = migrations(db);
     match db {
         Db::Sqlite { write, .. } => {
             let lock = lock_beside(write.connect_options().get_filename()).await?;
-            SQLITE.run(write).await?;
+            let mut conn = write.acquire().await?;
+            missing(&migrator, &mut *conn).await?.iter().for_each(announce);
+            migrator.run(&mut *conn).await?;
             drop(lock);
         }
-        Db::Postgres(pool) => POSTGRES.run(pool).await?,
+        Db::Postgres(pool) => {
+            let mut conn = locked(pool).await?;
+            missing(&migrator, &mut conn).await?.iter().for_each(announce);
+            migrator.run(&mut conn).await?;
+            // The lock goes with its session.
+            conn.close().await?;
+        }
     }
     Ok(())
 }
 
-/// Returns the numbers and names of the migrations that are not applied yet.
-pub async fn pending(db: &Db) -> Result<Vec<(i64, String)>, MigrateError> {
+/// Returns the migrations that are not applied yet.
+pub async fn pending(db: &Db) -> Result<Vec<Named>, MigrateError> {
     if is_foreign(db).await? {
         return Err(MigrateError::ForeignDatabase);
     }
-    let (migrator, applied) = match db {
+    let migrator = migrations(db);
+    match db {
         Db::Sqlite { write, .. } => {
-            let mut conn = write.acquire().await?;
-            conn.ensure_migrations_table("_sqlx_migrations").await?;
-            (&SQLITE, conn.list_applied_migrations("_sqlx_migrations").await?)
+            let lock = lock_beside(write.connect_options().get_filename()).await?;
+            let found = missing(&migrator, &mut *write.acquire().await?).await?;
+            drop(lock);
+            Ok(found)
         }
         Db::Postgres(pool) => {
-            let mut conn = pool.acquire().await?;
-            conn.ensure_migrations_table("_sqlx_migrations").await?;
-            (&POSTGRES, conn.list_applied_migrations("_sqlx_migrations").await?)
+            let mut conn = locked(pool).await?;
+            let found = missing(&migrator, &mut conn).await?;
+            conn.close().await?;
+            Ok(found)
         }
-    };
+    }
+}
+
+async fn missing(migrator: &Migrator, conn: &mut impl Migrate) -> Result<Vec<Named>, MigrateError> {
+    conn.ensure_migrations_table(&migrator.table_name).await?;
+    let applied = conn.list_applied_migrations(&migrator.table_name).await?;
     let is_applied = |version| applied.iter().any(|a| a.version == version);
     Ok(migrator.iter().filter(|m| !is_applied(m.version)).map(|m| (m.version, m.description.to_string())).collect())
+}
+
+/// Returns a connection that holds the lock of its schema until it is closed.
+async fn locked(pool: &PgPool) -> Result<PgConnection, MigrateError> {
+    let mut conn = pool.acquire().await?.detach();
+    sqlx::query(sql!(postgres: "SET statement_timeout = 0")).execute(&mut conn).await?;
+    sqlx::query(
+        sql!(postgres: "SELECT pg_advisory_lock(hashtextextended(current_database() || '.' || current_schema(), 0))"),
+    )
+    .execute(&mut conn)
+    .await?;
+    Ok(conn)
 }
 
 async fn is_foreign(db: &Db) -> Result<bool> {

@@ -20,7 +20,7 @@ pub(crate) async fn postgres() -> Db {
 async fn open(target: Target) -> Db {
     let options = Options { target, pool_size: 4, statement_timeout: Duration::from_secs(30), log_sql: false };
     let db = Db::open(&options).await.unwrap();
-    super::migrate::run(&db).await.unwrap();
+    super::migrate::run(&db, |_| ()).await.unwrap();
     db
 }
 
@@ -71,7 +71,7 @@ mod tests {
 
     db_test! {
         async fn migrating_twice_at_once_and_again_is_harmless(db: Db) {
-            let (one, other) = tokio::join!(migrate::run(&db), migrate::run(&db));
+            let (one, other) = tokio::join!(migrate::run(&db, |_| ()), migrate::run(&db, |_| ()));
             one.unwrap();
             other.unwrap();
             assert!(migrate::pending(&db).await.unwrap().is_empty());
@@ -83,7 +83,7 @@ mod tests {
             let mut tx = db.begin().await.unwrap();
             on!(tx.conn(), |c| c.execute(SqlStr::from_static("CREATE TABLE alembic_version (version_num TEXT)")).await.map(|_| ())).unwrap();
             tx.commit().await.unwrap();
-            assert!(matches!(migrate::run(&db).await, Err(migrate::MigrateError::ForeignDatabase)));
+            assert!(matches!(migrate::run(&db, |_| ()).await, Err(migrate::MigrateError::ForeignDatabase)));
         }
     }
 

@@ -1,9 +1,11 @@
 //! The real binary, as a process with sockets.
 
 use std::{
+    fs::File,
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
@@ -13,13 +15,22 @@ pub struct Process {
     pub child: Child,
     pub port: u16,
     pub grpc_port: u16,
+    log: PathBuf,
 }
 
-/// Two ports that are free now.
-fn free_ports() -> (u16, u16) {
-    let bind = || TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let (one, other) = (bind(), bind());
-    (one.local_addr().unwrap().port(), other.local_addr().unwrap().port())
+/// A port that nobody else is given: below the range that the system hands out, and each once in this test program.
+fn free_port() -> u16 {
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 16_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Two programs that run at once begin at different places.
+    let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
+    loop {
+        let port = FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The binary with a clean environment: nothing but its variables.
@@ -37,7 +48,8 @@ impl Process {
 
     /// Starts it with further variables.
     pub async fn start_with(engine: Engine, dir: &Path, schema: &str, environment: &[(&str, &str)]) -> Self {
-        let (port, grpc_port) = free_ports();
+        let (port, grpc_port) = (free_port(), free_port());
+        let log = dir.join(format!("server-{port}.log"));
         let mut command = command(&["serve"]);
         command
             .env("PHOENIX_HOST", "127.0.0.1")
@@ -48,17 +60,25 @@ impl Process {
             .env("PHOENIX_SECRET", SECRET)
             .env("PHOENIX_ADMIN_SECRET", ADMIN_SECRET)
             .envs(environment.iter().copied())
-            .stdout(Stdio::null());
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap());
         if engine == Engine::Postgres {
             command.env("PHOENIX_SQL_DATABASE_URL", postgres_url()).env("PHOENIX_SQL_DATABASE_SCHEMA", schema);
         }
-        let process = Self { child: command.spawn().unwrap(), port, grpc_port };
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut process = Self { child: command.spawn().unwrap(), port, grpc_port, log };
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !reqwest::get(process.url("/readyz")).await.is_ok_and(|r| r.status() == 200) {
-            assert!(Instant::now() < deadline, "not ready in time");
+            let ended = process.child.try_wait().unwrap();
+            assert!(ended.is_none(), "ended with {ended:?}: {}", process.log());
+            assert!(Instant::now() < deadline, "not ready in time: {}", process.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         process
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
     }
 
     pub fn url(&self, path: &str) -> String {
