@@ -1,6 +1,6 @@
 //! Spans: as they come in ([`NewSpan`]), as they are stored and read back ([`Span`]).
 
-use std::{io::Read as _, sync::Arc};
+use std::{cell::RefCell, sync::Arc};
 
 use opentelemetry_proto::tonic::{
     common::v1::{InstrumentationScope, KeyValue},
@@ -96,14 +96,21 @@ pub struct Remainder(pub OtlpSpan);
 /// From this size on a blob is compressed.
 const COMPRESS_FROM: usize = 512;
 /// No stored blob decompresses to more than this; the request limits keep it far below.
-const MAX_BLOB: u64 = 1 << 30;
+const MAX_BLOB: usize = 1 << 30;
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
+
+thread_local! {
+    // A context of zstd is some hundred kilobytes to set up, more work than most blobs; each thread keeps one.
+    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = RefCell::new(zstd::bulk::Compressor::new(1).ok());
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+        RefCell::new(zstd::bulk::Decompressor::new().ok());
+}
 
 /// Packs bytes for storage: one byte that names the form, then the bytes as they are or compressed.
 fn pack(plain: &[u8]) -> Vec<u8> {
     if plain.len() >= COMPRESS_FROM
-        && let Ok(small) = zstd::bulk::compress(plain, 1)
+        && let Some(Ok(small)) = COMPRESSOR.with_borrow_mut(|c| c.as_mut().map(|c| c.compress(plain)))
         && small.len() < plain.len()
     {
         return [&[ZSTD], small.as_slice()].concat();
@@ -115,9 +122,9 @@ fn unpack(stored: &[u8]) -> Option<Vec<u8>> {
     match stored.split_first()? {
         (&RAW, plain) => Some(plain.to_vec()),
         (&ZSTD, small) => {
-            let mut plain = Vec::new();
-            zstd::stream::read::Decoder::new(small).ok()?.take(MAX_BLOB).read_to_end(&mut plain).ok()?;
-            Some(plain)
+            let size = zstd::zstd_safe::get_frame_content_size(small).ok()??;
+            let size = usize::try_from(size).ok().filter(|size| *size <= MAX_BLOB)?;
+            DECOMPRESSOR.with_borrow_mut(|d| d.as_mut()?.decompress(small, size).ok())
         }
         _ => None,
     }

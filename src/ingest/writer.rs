@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     ops::Range,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -23,10 +23,31 @@ use crate::{
 /// A transaction takes no further request once it holds this many spans, or this many bytes: larger ones gain nothing.
 const MAX_SPANS: usize = 2_000;
 const MAX_BYTES: usize = 8 << 20;
+/// With fewer spans than this at hand, a transaction waits for the requests that came with the last one to come again.
+const FEW_SPANS: usize = 64;
+/// How long it waits for the next of them: about what the answer needs to reach a client and its next request to come
+/// back, and less than a commit costs.
+const COMPANY_PATIENCE: Duration = Duration::from_millis(1);
 /// Row ids are taken in blocks of this many.
 const ID_BLOCK: i64 = 20_000;
 /// Origins that are remembered as stored.
 const KNOWN_ORIGINS: usize = 10_000;
+
+/// What one transaction will hold.
+#[derive(Default)]
+struct Gathered {
+    jobs: Vec<Job>,
+    spans: usize,
+    bytes: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, job: Job) {
+        self.spans += job.spans;
+        self.bytes += weight(&job);
+        self.jobs.push(job);
+    }
+}
 
 pub(super) struct Writer {
     db: Db,
@@ -34,6 +55,8 @@ pub(super) struct Writer {
     shard: i16,
     ids: Range<i64>,
     known_origins: HashSet<(ProjectId, i64)>,
+    /// Requests that came with the last transaction, or while it was committed.
+    company: usize,
 }
 
 impl Writer {
@@ -43,23 +66,37 @@ impl Writer {
             Db::Sqlite { .. } => 0,
             Db::Postgres(_) => i16::from(crate::domain::secret::random_bytes::<1>()[0]),
         };
-        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new() }
+        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new(), company: 1 }
     }
 
     pub(super) async fn run(mut self, mut queue: UnboundedReceiver<Job>) {
         while let Some(first) = queue.recv().await {
-            let mut jobs = vec![first];
-            let mut spans = jobs[0].spans;
-            let mut bytes = weight(&jobs[0]);
-            while spans < MAX_SPANS && bytes < MAX_BYTES {
-                let Ok(job) = queue.try_recv() else { break };
-                spans += job.spans;
-                bytes += weight(&job);
-                jobs.push(job);
-            }
-            self.commit(jobs, spans).await;
+            let mut gathered = Gathered::default();
+            gathered.add(first);
+            self.gather(&mut gathered, &mut queue).await;
+            let requests = gathered.jobs.len();
+            self.commit(gathered.jobs, gathered.spans).await;
+            self.company = requests + queue.len();
         }
         tracing::debug!("every queued span is committed");
+    }
+
+    /// Takes what is queued. Of senders that wait for each answer before they send again, half would come too late for
+    /// every commit; so when there are few spans, those that were there last time are waited for, as long as they come.
+    async fn gather(&mut self, gathered: &mut Gathered, queue: &mut UnboundedReceiver<Job>) {
+        while gathered.spans < MAX_SPANS && gathered.bytes < MAX_BYTES {
+            if let Ok(job) = queue.try_recv() {
+                gathered.add(job);
+                continue;
+            }
+            if gathered.jobs.len() >= self.company || gathered.spans >= FEW_SPANS {
+                return;
+            }
+            match tokio::time::timeout(COMPANY_PATIENCE, queue.recv()).await {
+                Ok(Some(job)) => gathered.add(job),
+                Ok(None) | Err(_) => return,
+            }
+        }
     }
 
     async fn commit(&mut self, jobs: Vec<Job>, spans: usize) {
