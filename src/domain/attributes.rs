@@ -5,12 +5,12 @@
 //! repeated keys in a map); such attributes are stored as an approximation here and once more, exactly, in the span's
 //! [remainder](super::span::Remainder). Reading puts both together again, so that nothing is lost on the way.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList, any_value::Value as Otlp};
-use serde::{Serialize, Serializer};
-use serde_json::{Map, Number, Value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::MapAccess};
+use serde_json::{Map, Number, Value, value::RawValue};
 
 /// Doubles from here on may be printed without a decimal point by a database's JSON type.
 const EXACT_DOUBLE: f64 = 1e15;
@@ -240,6 +240,87 @@ pub fn flatten(map: Map<String, Value>) -> Map<String, Value> {
     flat
 }
 
+/// Does to the text of a JSON object what [`flatten`] does to its tree, copying what is flat already without reading
+/// it. `None` when a flattened key meets another one: then the tree has to decide.
+#[must_use]
+pub fn flatten_text(json: &str) -> Option<String> {
+    let entries: Entries<'_> = serde_json::from_str(json).ok()?;
+    let mut opened: Vec<String> = Vec::new();
+    let mut flat = String::with_capacity(json.len() + 64);
+    flat.push('{');
+    for (key, value) in &entries.0 {
+        let value = value.get();
+        let nested = match value.as_bytes().first()? {
+            b'n' => continue,
+            b'{' => true,
+            b'[' => value.contains('{'),
+            b'"' => key == "metadata",
+            _ => false,
+        };
+        if !nested {
+            push_entry(&mut flat, key, value)?;
+            continue;
+        }
+        let one: Value = serde_json::from_str(value).ok()?;
+        for (key, value) in flatten(std::iter::once((key.to_string(), one)).collect()) {
+            push_entry(&mut flat, &key, &serde_json::to_string(&value).ok()?)?;
+            opened.push(key);
+        }
+    }
+    flat.push('}');
+    let met = |(at, key): (usize, &String)| {
+        let is_plain = entries.0.iter().any(|(k, v)| k == key && !v.get().starts_with('{'));
+        // `metadata` that turned out not to be an object keeps its own name.
+        opened[at + 1..].contains(key) || (is_plain && key != "metadata")
+    };
+    (!opened.iter().enumerate().any(met)).then_some(flat)
+}
+
+fn push_entry(flat: &mut String, key: &str, value: &str) -> Option<()> {
+    if flat.len() > 1 {
+        flat.push(',');
+    }
+    if key.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\') {
+        flat.push_str(&serde_json::to_string(key).ok()?);
+    } else {
+        flat.push('"');
+        flat.push_str(key);
+        flat.push('"');
+    }
+    flat.push(':');
+    flat.push_str(value);
+    Some(())
+}
+
+/// The entries of a JSON object, values unread.
+struct Entries<'j>(Vec<(Cow<'j, str>, &'j RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::with_capacity(32);
+                while let Some((Key(key), value)) = map.next_entry()? {
+                    entries.push((key, value));
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// A key, borrowed unless it has escapes in it.
+#[derive(Deserialize)]
+struct Key<'j>(#[serde(borrow)] Cow<'j, str>);
+
 fn open_object(value: Value) -> Value {
     match &value {
         Value::String(s) if opens_object(s) => match serde_json::from_str::<Map<_, _>>(s) {
@@ -394,6 +475,25 @@ mod tests {
             let map: Map<String, Value> = serde_json::from_str(&stored.json).unwrap();
             if stored.flat {
                 prop_assert_eq!(flatten(map.clone()), map);
+            }
+        }
+
+        #[test]
+        fn flattening_the_text_and_the_tree_agree(
+            entries in prop::collection::btree_map("[a-c.0]{0,3}|metadata", any_value(), 0..5),
+            metadata in prop::option::of(prop_oneof![Just("{\"a\": {\"b\": [1]}}"), Just("{}"), Just("{broken"), Just("plain")]),
+        ) {
+            let mut sent: Vec<KeyValue> = entries.into_iter().map(|(k, v)| pair(k, v)).collect();
+            if let Some(text) = metadata {
+                sent.retain(|e| e.key != "metadata");
+                sent.push(pair("metadata".to_owned(), AnyValue { value: Some(Otlp::StringValue(text.to_owned())) }));
+            }
+            let json = encode(sent).json;
+            let tree = flatten(serde_json::from_str(&json).unwrap());
+            if let Some(text) = flatten_text(&json) {
+                let read: Map<String, Value> = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Entries<'_>>(&text).unwrap().0.len(), read.len());
+                prop_assert_eq!(Value::Object(read), Value::Object(tree), "{}", text);
             }
         }
 

@@ -1,6 +1,6 @@
 //! Spans: as they come in ([`NewSpan`]), as they are stored and read back ([`Span`]).
 
-use std::{cell::RefCell, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, sync::Arc};
 
 use opentelemetry_proto::tonic::{
     common::v1::{InstrumentationScope, KeyValue},
@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{ResourceSpans, ScopeSpans, Span as OtlpSpan},
 };
 use prost::Message as _;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -314,7 +314,7 @@ pub struct Span {
     /// Text beside the status.
     pub status_message: String,
     /// JSON object, keys as they were sent, without the span kind.
-    pub attributes: Box<RawValue>,
+    pub attributes: String,
     /// Whether the JSON is in the flat form of REST answers already.
     pub flat_attributes: bool,
     /// Everything else.
@@ -336,23 +336,28 @@ impl Span {
     #[must_use]
     pub fn attribute_map(&self) -> Map<String, Value> {
         // What the database gives as JSON is JSON; an attribute that is not an object was never written.
-        let mut map: Map<String, Value> = serde_json::from_str(self.attributes.get()).unwrap_or_default();
+        let mut map: Map<String, Value> = serde_json::from_str(&self.attributes).unwrap_or_default();
         if !self.sent_kind.is_empty() {
             map.insert(keys::SPAN_KIND.to_owned(), Value::from(self.sent_kind.as_str()));
         }
         map
     }
 
-    /// Returns the attributes in the flat form of REST answers, without the span kind.
+    /// Returns the attributes in the flat form of REST answers, a JSON object, without the span kind.
     #[must_use]
-    pub fn flat_attributes(&self) -> Box<RawValue> {
+    pub fn flat_attributes(&self) -> Cow<'_, str> {
         let inexact = &self.remainder.0.attributes;
-        if self.flat_attributes && inexact.is_empty() {
-            return self.attributes.clone();
+        if inexact.is_empty() {
+            if self.flat_attributes {
+                return Cow::Borrowed(&self.attributes);
+            }
+            if let Some(flat) = super::attributes::flatten_text(&self.attributes) {
+                return Cow::Owned(flat);
+            }
         }
-        let mut map = serde_json::from_str(self.attributes.get()).unwrap_or_default();
+        let mut map = serde_json::from_str(&self.attributes).unwrap_or_default();
         super::attributes::restore(&mut map, inexact);
-        serde_json::value::to_raw_value(&super::attributes::flatten(map)).unwrap_or_else(|_| self.attributes.clone())
+        Cow::Owned(Value::Object(super::attributes::flatten(map)).to_string())
     }
 
     /// Returns every attribute exactly, as OTLP key-value pairs.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 use sqlx::{Database, QueryBuilder, types::Json};
 
 use super::{direction, from_cursor, push_in, push_projects};
@@ -19,9 +19,10 @@ use crate::{
     error::Result,
 };
 
+// The attributes as text on both engines: they are passed on as they are, so reading them as JSON would be for nothing.
 const SELECT: &str = "SELECT id, project_id, trace_id, span_id, parent_span_id, name, otel_kind, span_kind, \
      start_time_unix_nano, end_time_unix_nano, status_code, status_message, prompt_tokens, completion_tokens, \
-     origin_id, remainder, flat_attributes, attributes FROM spans";
+     origin_id, remainder, flat_attributes, CAST(attributes AS TEXT) AS attributes FROM spans";
 
 #[derive(sqlx::FromRow)]
 struct SpanRow {
@@ -42,7 +43,7 @@ struct SpanRow {
     origin_id: i64,
     remainder: Option<Vec<u8>>,
     flat_attributes: bool,
-    attributes: Json<Box<RawValue>>,
+    attributes: String,
 }
 
 impl From<SpanRow> for Span {
@@ -66,7 +67,7 @@ impl From<SpanRow> for Span {
             end: row.end_time_unix_nano,
             status_code: StatusCode::from_number(row.status_code.into()),
             status_message: row.status_message,
-            attributes: row.attributes.0,
+            attributes: row.attributes,
             flat_attributes: row.flat_attributes,
             remainder: Remainder::decode(row.remainder.as_deref()),
             tokens: TokenCounts { prompt: row.prompt_tokens, completion: row.completion_tokens },
