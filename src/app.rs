@@ -104,6 +104,7 @@ impl App {
         let system_user = bootstrap::system_user(&db).await.map_err(explain)?;
         let authenticator =
             Authenticator::new(db.clone(), clock.clone(), deployment.digest_key, tokens, admin_secret, system_user);
+        let follower = jobs::auth_changes::Follower::start(db.clone(), authenticator.clone()).await.map_err(explain)?;
         let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
         let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits);
         let settings = Settings {
@@ -112,6 +113,8 @@ impl App {
             password_policy: PasswordPolicy { strong: auth.strong_password_policy },
             enforce_password_reset: auth.enforce_password_reset,
             basic_auth: !auth.disable_basic_auth,
+            max_login_failures: (!auth.disable_brute_force_protection).then_some(auth.brute_force_max_attempts),
+            limit_login_rate: !auth.disable_rate_limit,
             default_project: config.ingest.default_project_name.clone(),
         };
         let services = Services::new(db.clone(), clock.clone(), authenticator, passwords, ingest, settings);
@@ -132,6 +135,9 @@ impl App {
             let (db, clock) = (job_db.clone(), job_clock.clone());
             async move { jobs::housekeeping::run(&db, &clock).await }
         });
+        if services.auth_enabled() {
+            tracker.spawn(follower.run(stop.clone()));
+        }
         tracker.close();
         Ok(Self { router, services, db, writer, jobs: tracker, stop })
     }

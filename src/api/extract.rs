@@ -2,9 +2,11 @@
 //!
 //! `Cx` comes first in every handler, so that permission is checked before the body is read.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use axum::{
     body::Body,
-    extract::{FromRef, FromRequest, FromRequestParts},
+    extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts},
     http::{Request, header, request::Parts},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -12,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::rest::problem::Problem;
 use crate::{
-    domain::scope::Access,
+    domain::{scope::Access, session::Device},
     error::Error,
     service::{Services, cx::Cx},
 };
@@ -30,6 +32,22 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
         Ok(Services::from_ref(state).authorize_request(&parts.extensions)?)
+    }
+}
+
+/// The device that a request comes from.
+#[derive(Debug)]
+pub struct From(pub Device);
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        // A request that came by no socket came from within.
+        let socket = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = socket.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |c| c.0.ip());
+        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok());
+        Ok(Self(Device::new(address, user_agent)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! From a credential to the caller it names, through caches in this process.
 //!
-//! A hit costs one HMAC and a look into a map: no database. What changes in this process is dropped from the caches
-//! after its commit, and a look-up that overlaps with a change does not fill them with what it read before; changes
-//! made by other processes on the same database are seen when an entry has lived for [`CACHE_TIME`].
+//! A hit costs one HMAC and a look into a map: no database. What changes is dropped from the caches: in this process
+//! after its commit, in others on the same database by `jobs::auth_changes`, and at the latest when an entry has lived
+//! for [`CACHE_TIME`]. A look-up that overlaps with a change does not fill them with what it read before.
 
 use std::{
     sync::{
@@ -27,6 +27,7 @@ use crate::{
     db::Db,
     domain::{
         api_key::{ApiKey, KeyKind},
+        auth_change::AuthChange,
         id::SessionId,
         scope::{Role, ScopeSet},
         secret::{DigestKey, HashedToken, PlainToken},
@@ -49,13 +50,14 @@ pub type Caller = Result<Arc<Principal>, CredentialFault>;
 struct KnownKey {
     principal: Arc<Principal>,
     expires_at: Option<UnixNanos>,
-    revoked: bool,
+    fault: Option<CredentialFault>,
 }
 
 #[derive(Clone, Debug)]
 struct KnownSession {
     principal: Arc<Principal>,
     access_jti: Arc<str>,
+    fault: Option<CredentialFault>,
 }
 
 #[derive(Debug)]
@@ -177,8 +179,8 @@ impl Authenticator {
                 None => return Ok(Err(CredentialFault::Invalid)),
             },
         };
-        if known.revoked {
-            return Ok(Err(CredentialFault::Revoked));
+        if let Some(fault) = known.fault {
+            return Ok(Err(fault));
         }
         if known.expires_at.is_some_and(|at| at <= self.0.clock.now()) {
             return Ok(Err(CredentialFault::Expired));
@@ -197,7 +199,7 @@ impl Authenticator {
         };
         let known = KnownKey {
             expires_at: key.expires_at,
-            revoked: key.revoked_at.is_some(),
+            fault: key.revoked_at.map(|_| CredentialFault::Revoked).or_else(|| fault_of(&user)),
             principal: Arc::new(principal_of(&key, role, user)),
         };
         self.remember(&self.0.keys, *digest, &known, before);
@@ -220,7 +222,7 @@ impl Authenticator {
         if !bool::from(known.access_jti.as_bytes().ct_eq(claims.jti.as_bytes())) {
             return Ok(Err(CredentialFault::Invalid));
         }
-        Ok(Ok(known.principal))
+        Ok(known.fault.map_or(Ok(known.principal), Err))
     }
 
     async fn load_session(&self, id: SessionId) -> Result<Option<KnownSession>> {
@@ -230,6 +232,7 @@ impl Authenticator {
         let Some(user) = store::users::find(reader.conn(), session.user_id).await? else { return Ok(None) };
         let known = KnownSession {
             access_jti: session.access_jti.into(),
+            fault: fault_of(&user),
             principal: Arc::new(Principal {
                 credential: Credential::Session(id),
                 user_id: user.id,
@@ -258,26 +261,29 @@ impl Authenticator {
         }
     }
 
-    /// Forgets everything, since any key or session may be of the user that changed; to be called after the commit.
-    pub fn user_changed(&self) {
+    /// Forgets what a change made untrue; to be called after its commit.
+    pub fn apply(&self, change: &AuthChange) {
         self.0.changes.fetch_add(1, Ordering::AcqRel);
-        self.0.keys.invalidate_all();
-        self.0.sessions.invalidate_all();
-    }
-
-    /// Forgets a key; to be called after the commit of its change.
-    pub fn key_changed(&self, digest: &HashedToken) {
-        self.0.changes.fetch_add(1, Ordering::AcqRel);
-        self.0.keys.invalidate(digest);
-    }
-
-    /// Forgets sessions; to be called after the commit of their change.
-    pub fn sessions_changed(&self, ids: &[SessionId]) {
-        self.0.changes.fetch_add(1, Ordering::AcqRel);
-        for id in ids {
-            self.0.sessions.invalidate(id);
+        match change {
+            AuthChange::User => {
+                self.0.keys.invalidate_all();
+                self.0.sessions.invalidate_all();
+            }
+            AuthChange::Key(digest) => self.0.keys.invalidate(digest),
+            AuthChange::Sessions(ids) => ids.iter().for_each(|id| self.0.sessions.invalidate(id)),
         }
     }
+
+    /// Returns the digest under which failed logins of an e-mail address are counted.
+    #[must_use]
+    pub fn account_digest(&self, email: &str) -> [u8; 32] {
+        self.0.digest_key.mac(email.as_bytes())
+    }
+}
+
+/// Returns why a user's credentials are refused, if they are.
+fn fault_of(user: &User) -> Option<CredentialFault> {
+    (!user.is_active).then_some(CredentialFault::Deactivated)
 }
 
 fn principal_of(key: &ApiKey, role: Role, user: User) -> Principal {

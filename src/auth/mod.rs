@@ -7,3 +7,4 @@ pub mod jwt;
 pub mod layer;
 pub mod password;
 pub mod principal;
+pub mod rate_limit;

@@ -1,4 +1,7 @@
 //! Passwords: Argon2id, off the async threads, a bounded number at once.
+//!
+//! What was brought over from the peer is PBKDF2-HMAC-SHA256 of 10,000 rounds, here in PHC string form
+//! (`$pbkdf2-sha256$i=10000,l=32$salt$hash`). It is verified, and replaced at the next login.
 
 use std::{sync::Arc, time::Duration};
 
@@ -47,11 +50,14 @@ impl Passwords {
     pub async fn verify(&self, password: SecretString, hash: Option<SecretString>) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| SecretString::from(NOBODY));
-        let verified = self.run(move || {
-            let hash = PasswordHash::new(hash.expose_secret())?;
-            argon2()?.verify_password(password.expose_secret().as_bytes(), &hash)
-        });
+        let verified = self.run(move || verify(password.expose_secret().as_bytes(), hash.expose_secret()));
         Ok(verified.await?.is_ok() && known)
+    }
+
+    /// Whether a stored form should be replaced by that of [`Self::hash`].
+    #[must_use]
+    pub fn is_outdated(&self, hash: &SecretString) -> bool {
+        !hash.expose_secret().starts_with("$argon2id$")
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
@@ -72,6 +78,19 @@ impl Default for Passwords {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn verify(password: &[u8], hash: &str) -> Result<(), argon2::password_hash::Error> {
+    let stored = PasswordHash::new(hash)?;
+    if stored.algorithm.as_str() == "pbkdf2-sha256" {
+        let verified = pbkdf2::Pbkdf2::default().verify_password(password, &stored);
+        if verified.is_err() {
+            // A wrong password must take as long as anybody else's; a right one is hashed anew, which does.
+            let _ = argon2()?.verify_password(password, &PasswordHash::new(NOBODY)?);
+        }
+        return verified;
+    }
+    argon2()?.verify_password(password, &stored)
 }
 
 /// OWASP's first choice for Argon2id: 19 MiB, two passes, one lane.
@@ -95,5 +114,16 @@ mod tests {
         assert!(PasswordHash::new(NOBODY).is_ok());
         assert!(!passwords.verify("correct".into(), None).await.unwrap());
         assert!(!passwords.verify("correct".into(), Some("not a hash".into())).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_form_of_the_peer_is_verified_and_outdated() {
+        // hashlib.pbkdf2_hmac("sha256", b"correct", bytes(range(32)), 10_000)
+        let stored = "$pbkdf2-sha256$i=10000,l=32$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8$KbvNoI2Tka/3mGD63KspRkrlBRg/b1GA/nllIwnM1jE";
+        let passwords = Passwords::new();
+        assert!(passwords.verify("correct".into(), Some(stored.into())).await.unwrap());
+        assert!(!passwords.verify("wrong".into(), Some(stored.into())).await.unwrap());
+        assert!(passwords.is_outdated(&stored.into()));
+        assert!(!passwords.is_outdated(&NOBODY.into()));
     }
 }

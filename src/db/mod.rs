@@ -12,7 +12,10 @@ pub mod testing;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
-use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection};
+use sqlx::{
+    PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection,
+    postgres::PgListener,
+};
 
 use crate::error::Result;
 
@@ -128,6 +131,14 @@ impl Db {
         }
     }
 
+    /// Listens on a channel of `NOTIFY`; `None` on an engine that has no such thing.
+    pub async fn listen(&self, channel: &str) -> Result<Option<Listener>> {
+        let Self::Postgres(pool) = self else { return Ok(None) };
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(channel).await?;
+        Ok(Some(Listener(listener)))
+    }
+
     /// Closes every connection; on SQLite this also folds the write-ahead log into the file.
     pub async fn close(&self) {
         match self {
@@ -137,6 +148,17 @@ impl Db {
             }
             Self::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// A connection that is told of what other processes did. It finds its way back after the connection was lost.
+#[derive(Debug)]
+pub struct Listener(PgListener);
+
+impl Listener {
+    /// Waits until there is something new; `false` when something may have been missed.
+    pub async fn wait(&mut self) -> Result<bool> {
+        Ok(self.0.try_recv().await?.is_some())
     }
 }
 

@@ -6,6 +6,8 @@ use super::{id::UserId, scope::Role, time::UnixNanos};
 
 /// The system user, which keys of the deployment belong to.
 pub const SYSTEM_USER: UserId = UserId(1);
+/// The administrator that the first start creates.
+pub const DEFAULT_ADMIN: UserId = UserId(2);
 /// E-mail address of the system user.
 pub const SYSTEM_EMAIL: &str = "system@localhost";
 /// E-mail address of the administrator that the first start creates.
@@ -63,6 +65,16 @@ pub struct User {
     pub password_hash: Option<SecretString>,
     /// Whether the password must be changed before anything else.
     pub password_needs_reset: bool,
+    /// Whether they may log in and their keys work; what they made stays either way.
+    pub is_active: bool,
+    /// When they last logged in.
+    pub last_login_at: Option<UnixNanos>,
+    /// Client id at the OpenID Connect provider.
+    pub oauth2_client_id: Option<String>,
+    /// Subject at the OpenID Connect provider.
+    pub oauth2_user_id: Option<String>,
+    /// A picture, from the OpenID Connect provider.
+    pub profile_picture_url: Option<String>,
     /// When the account was created.
     pub created_at: UnixNanos,
     /// When it was last changed.
@@ -78,10 +90,60 @@ pub struct NewUser {
     pub username: String,
     /// Unique e-mail address, in lower case.
     pub email: String,
+    /// How they log in.
+    pub auth_method: AuthMethod,
     /// Hash of the password; `None` = nobody can log in with one.
     pub password_hash: Option<SecretString>,
     /// Whether the password must be changed at first login.
     pub password_needs_reset: bool,
+    /// Client id at the OpenID Connect provider.
+    pub oauth2_client_id: Option<String>,
+    /// Subject at the OpenID Connect provider.
+    pub oauth2_user_id: Option<String>,
+}
+
+impl NewUser {
+    /// Returns a user who logs in by password and must change it first.
+    #[must_use]
+    pub fn local(role: Role, username: &str, email: &str, password_hash: Option<SecretString>) -> Self {
+        Self {
+            role,
+            username: username.trim().to_owned(),
+            email: normalize_email(email),
+            auth_method: AuthMethod::Local,
+            password_hash,
+            password_needs_reset: true,
+            oauth2_client_id: None,
+            oauth2_user_id: None,
+        }
+    }
+}
+
+/// The longest name, in bytes.
+const MAX_USERNAME_BYTES: usize = 200;
+/// The longest e-mail address, in bytes (RFC 5321: 64 before the `@`, 255 after it).
+pub const MAX_EMAIL_BYTES: usize = 320;
+
+/// Checks a name; the error is the sentence for the caller.
+pub fn check_username(username: &str) -> Result<(), &'static str> {
+    let username = username.trim();
+    if username.is_empty() || username.len() > MAX_USERNAME_BYTES || username.chars().any(char::is_control) {
+        return Err("A username has 1 to 200 characters and no control characters");
+    }
+    Ok(())
+}
+
+/// Checks an e-mail address of a person, as the peer does: something, `@`, something with a dot in it, no blanks.
+pub fn check_email(email: &str) -> Result<(), &'static str> {
+    let email = email.trim();
+    let well_formed = email.split_once('@').is_some_and(|(local, domain)| {
+        let dotted = domain.split_once('.').is_some_and(|(name, rest)| !name.is_empty() && !rest.is_empty());
+        !local.is_empty() && dotted && !domain.contains('@')
+    });
+    if !well_formed || email.len() > MAX_EMAIL_BYTES || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("Invalid email address");
+    }
+    Ok(())
 }
 
 /// What a password must be.
@@ -116,6 +178,12 @@ impl PasswordPolicy {
     }
 }
 
+/// Whether this is the administrator that the first start creates.
+#[must_use]
+pub fn is_default_admin(user: &User) -> bool {
+    user.id == DEFAULT_ADMIN || user.email == ADMIN_EMAIL
+}
+
 /// Brings an e-mail address to the form it is stored and compared in.
 #[must_use]
 pub fn normalize_email(email: &str) -> String {
@@ -125,6 +193,20 @@ pub fn normalize_email(email: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_addresses_are_checked() {
+        for good in ["a@b.c", " Ann@Example.com ", "o'neil+x@mail.example.org"] {
+            assert!(check_email(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "a@b", "@b.c", "a@.c", "a@b.", "a b@c.d", "a@b@c.d", "admin@localhost"] {
+            assert!(check_email(bad).is_err(), "{bad}");
+        }
+        assert!(check_username("Ann Lee").is_ok());
+        for bad in ["", "  ", "a\nb", &"x".repeat(201)] {
+            assert!(check_username(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn policies_are_those_of_the_documents() {

@@ -1,18 +1,24 @@
-//! Removes what nobody can reach any more: expired sessions, and the rows of deleted projects, in slices.
+//! Removes what nobody can reach any more: expired sessions, failed logins that no longer count, and the rows of deleted
+//! projects, in slices.
 
 use std::time::Duration;
 
-use crate::{db::Db, domain::time::Clock, error::Result, store};
+use crate::{db::Db, domain::time::Clock, error::Result, service::login::FAILURE_WINDOW, store};
 
 /// How often there is a look.
 pub const INTERVAL: Duration = Duration::from_secs(15);
 /// Rows that one transaction removes: few enough that ingest, which waits for the same writer, does not notice.
 const SLICE: i64 = 500;
 
+/// How long changes are kept for other processes, which look once a second.
+const CHANGES_KEPT: Duration = Duration::from_mins(10);
+
 /// Looks once.
 pub async fn run(db: &Db, clock: &Clock) -> Result<()> {
     let mut tx = db.begin().await?;
     store::sessions::delete_expired(tx.conn(), clock.now()).await?;
+    store::login_failures::delete_old(tx.conn(), clock.now().minus(FAILURE_WINDOW)).await?;
+    store::auth_changes::delete_old(tx.conn(), clock.now().minus(CHANGES_KEPT)).await?;
     tx.commit().await?;
     let deleted = {
         let mut reader = db.read().await?;

@@ -1,5 +1,6 @@
 //! Interval tasks, jittered, stopped with the server.
 
+pub mod auth_changes;
 pub mod housekeeping;
 
 use std::{future::Future, time::Duration};

@@ -7,6 +7,7 @@ use crate::{
     auth::principal::{Credential, Principal},
     domain::{
         api_key::{ApiKey, KeyKind, NewApiKey},
+        auth_change::AuthChange,
         id::{ApiKeyId, UserId},
         page::{Page, PageRequest},
         scope::{Admin, Scope, SignedIn},
@@ -74,9 +75,8 @@ pub async fn revoke_system(cx: &Cx<Admin>, id: ApiKeyId) -> Result<()> {
     inner.authenticator.tokens()?;
     let mut tx = cx.begin().await?;
     let digest = store::api_keys::revoke(tx.conn(), id, KeyKind::System, cx.now()).await?;
-    tx.commit().await?;
     let digest = digest.ok_or_else(|| Error::NotFound("System API key not found".into()))?;
-    inner.authenticator.key_changed(&digest);
+    inner.commit(tx, &[AuthChange::Key(digest)]).await?;
     tracing::info!(api_key.id = id.0, "system API key revoked");
     Ok(())
 }
@@ -121,6 +121,33 @@ pub async fn list_own(cx: &Cx<SignedIn>) -> Result<Vec<ApiKey>> {
     Ok(keys)
 }
 
+/// Lists the living keys of users, newest first: one's own, or anyone's for who holds the scope `admin`.
+pub async fn list_of(cx: &Cx<SignedIn>, users: &[UserId]) -> Result<Vec<ApiKey>> {
+    let principal = cx.principal()?;
+    if !principal.scopes.holds(Scope::Admin) {
+        if users.iter().any(|id| *id != principal.user_id) {
+            return Err(Error::forbidden("Only administrators see the keys of others"));
+        }
+        return list_own(cx).await;
+    }
+    let mut reader = cx.read().await?;
+    store::api_keys::list_of(reader.conn(), users, cx.now()).await
+}
+
+/// Returns a living user key: one's own, or anyone's for who holds the scope `admin`.
+pub async fn get_user_key(cx: &Cx<SignedIn>, id: ApiKeyId) -> Result<ApiKey> {
+    let not_found = || Error::NotFound("API key not found".into());
+    let owner = {
+        let mut reader = cx.read().await?;
+        store::api_keys::find_owner(reader.conn(), id).await?.ok_or_else(not_found)?
+    };
+    match list_of(cx, &[owner]).await {
+        Ok(keys) => keys.into_iter().find(|key| key.id == id).ok_or_else(not_found),
+        Err(Error::Forbidden(_)) => Err(not_found()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Lists everybody's living user keys, newest first, with their owners.
 pub async fn list_of_users(cx: &Cx<Admin>, page: PageRequest) -> Result<Page<(ApiKey, User)>> {
     cx.inner().authenticator.tokens()?;
@@ -152,8 +179,7 @@ pub async fn revoke_user(cx: &Cx<SignedIn>, id: ApiKeyId) -> Result<()> {
         return Err(not_found());
     }
     let digest = store::api_keys::revoke(tx.conn(), id, KeyKind::User, cx.now()).await?.ok_or_else(not_found)?;
-    tx.commit().await?;
-    inner.authenticator.key_changed(&digest);
+    inner.commit(tx, &[AuthChange::Key(digest)]).await?;
     tracing::info!(api_key.id = id.0, "API key revoked");
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::{
     db::Db,
     domain::{
         api_key::{KeyKind, NewApiKey},
+        auth_change::AuthChange,
         id::ApiKeyId,
         project::{DEFAULT_PROJECT, ProjectRef, Projects},
         scope::Role,
@@ -45,13 +46,7 @@ pub async fn run(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
     let mut tx = db.begin().await?;
     let uuid = uuid::Uuid::new_v4().to_string();
     let deployment = store::deployment::find_or_add(tx.conn(), &uuid, &random_bytes(), now).await?;
-    let system = NewUser {
-        role: Role::System,
-        username: "system".to_owned(),
-        email: SYSTEM_EMAIL.to_owned(),
-        password_hash: None,
-        password_needs_reset: false,
-    };
+    let system = NewUser { password_needs_reset: false, ..NewUser::local(Role::System, "system", SYSTEM_EMAIL, None) };
     // On Postgres a conflict still spends a row id, hence the look before: user 2 is the administrator.
     if store::users::find_by_email(tx.conn(), SYSTEM_EMAIL).await?.is_none() {
         store::users::add_if_absent(tx.conn(), &system, now).await?;
@@ -59,13 +54,7 @@ pub async fn run(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
     if let Some(password_hash) = admin_hash
         && store::users::find_by_email(tx.conn(), ADMIN_EMAIL).await?.is_none()
     {
-        let admin = NewUser {
-            role: Role::Admin,
-            username: "admin".to_owned(),
-            email: ADMIN_EMAIL.to_owned(),
-            password_hash: Some(password_hash),
-            password_needs_reset: true,
-        };
+        let admin = NewUser::local(Role::Admin, "admin", ADMIN_EMAIL, Some(password_hash));
         store::users::add_if_absent(tx.conn(), &admin, now).await?;
     }
     for (username, email) in &seed.admins {
@@ -73,14 +62,8 @@ pub async fn run(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
         if store::users::find_by_email(tx.conn(), &email).await?.is_some() {
             continue;
         }
-        let admin = NewUser {
-            role: Role::Admin,
-            username: username.clone(),
-            email,
-            // Set by an administrator or by a reset mail; until then no password is right.
-            password_hash: None,
-            password_needs_reset: true,
-        };
+        // The password is set by an administrator or by a reset mail; until then none is right.
+        let admin = NewUser::local(Role::Admin, username, &email, None);
         if store::users::add_if_absent(tx.conn(), &admin, now).await?.is_none() {
             tracing::warn!(user.name = %username, "PHOENIX_ADMINS: the name is taken by another user");
         }
@@ -120,6 +103,7 @@ pub async fn reset_password(
     let mut tx = db.begin().await?;
     store::users::update_password(tx.conn(), user.id, &hash, true, now).await?;
     store::sessions::delete_of_user(tx.conn(), user.id).await?;
+    store::auth_changes::add(tx.conn(), &AuthChange::User, now).await?;
     tx.commit().await?;
     Ok(made)
 }
@@ -136,13 +120,7 @@ pub async fn add_user(
 ) -> Result<Option<SecretString>> {
     let made = password.is_none().then(|| SecretString::from(random_id()));
     let hash = passwords.hash(password.or_else(|| made.clone()).unwrap_or_default()).await?;
-    let user = NewUser {
-        role,
-        username: username.to_owned(),
-        email: normalize_email(email),
-        password_hash: Some(hash),
-        password_needs_reset: true,
-    };
+    let user = NewUser::local(role, username, email, Some(hash));
     let mut tx = db.begin().await?;
     let added = store::users::add_if_absent(tx.conn(), &user, now).await?;
     tx.commit().await?;
@@ -166,12 +144,13 @@ pub async fn add_system_key(db: &Db, deployment: &Deployment, key: &NewApiKey, n
     Ok(token)
 }
 
-/// Revokes a system key; for the command line. A running server believes its cache for some seconds more.
+/// Revokes a system key; for the command line. A running server learns of it within a second.
 pub async fn revoke_system_key(db: &Db, id: ApiKeyId, now: UnixNanos) -> Result<()> {
     let mut tx = db.begin().await?;
     let revoked = store::api_keys::revoke(tx.conn(), id, KeyKind::System, now).await?;
-    tx.commit().await?;
-    revoked.map(|_| ()).ok_or_else(|| Error::NotFound("System API key not found".into()))
+    let digest = revoked.ok_or_else(|| Error::NotFound("System API key not found".into()))?;
+    store::auth_changes::add(tx.conn(), &AuthChange::Key(digest), now).await?;
+    tx.commit().await
 }
 
 /// Returns the projects with these names; none given = all projects.

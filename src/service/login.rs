@@ -1,6 +1,13 @@
 //! Login, refresh, logout.
+//!
+//! Two brakes on guessing. One for each client address, in memory, on everything here. One for each account, in the
+//! database, so that a restart or another process does not lift it: five failures from one address, or a hundred from
+//! anywhere, within five minutes. The second is so much higher because it would else let anybody lock anybody out; and
+//! it does not hold for an address from which the owner is logged in.
 
-use secrecy::SecretString;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::cx::Cx;
 use crate::{
@@ -9,15 +16,25 @@ use crate::{
         principal::Credential,
     },
     domain::{
+        auth_change::AuthChange,
         id::{SessionId, UserId},
         scope::Public,
-        user::{MAX_PASSWORD_BYTES, normalize_email},
+        session::{Device, NewSession, Session},
+        user::{MAX_EMAIL_BYTES, MAX_PASSWORD_BYTES, User, normalize_email},
     },
     error::{CredentialFault, Error, Result},
-    store,
+    store::{self, login_failures::ANYWHERE},
 };
 
-/// A pair of tokens for cookies.
+/// How long failed logins count.
+pub const FAILURE_WINDOW: Duration = Duration::from_mins(5);
+/// How many times more failures from anywhere an account bears than failures from one address.
+const ANYWHERE_FACTOR: i64 = 20;
+/// A spent refresh token that comes again from the same device within this time is an answer lost on the way, or a
+/// second tab; afterwards, or from elsewhere, it is theft.
+const REPLAY_GRACE: Duration = Duration::from_secs(10);
+
+/// A pair of tokens.
 #[derive(Clone)]
 pub struct TokenPair {
     /// Access token.
@@ -33,103 +50,192 @@ impl std::fmt::Debug for TokenPair {
 }
 
 const WRONG: Error = Error::LoginFailed("Invalid email and/or password");
+const SPENT: Error = Error::LoginFailed("Invalid refresh token");
+
+/// Lets a client address knock at a route that takes secrets, or says when it may.
+pub fn admit(cx: &Cx<Public>, device: &Device) -> Result<()> {
+    cx.inner().admit_guess(device.address)
+}
 
 /// Logs a person in.
-pub async fn with_password(cx: &Cx<Public>, email: &str, password: SecretString) -> Result<TokenPair> {
-    use secrecy::ExposeSecret as _;
+pub async fn with_password(cx: &Cx<Public>, device: &Device, email: &str, password: SecretString) -> Result<TokenPair> {
     let inner = cx.inner();
     inner.authenticator.tokens()?;
     if !inner.settings.basic_auth {
         return Err(Error::forbidden("Login by password is disabled"));
     }
+    admit(cx, device)?;
     let email = normalize_email(email);
     if email.is_empty() || password.expose_secret().is_empty() {
         return Err(Error::LoginFailed("Email and password required"));
     }
-    if email.len() > 320 || password.expose_secret().len() > MAX_PASSWORD_BYTES {
+    if email.len() > MAX_EMAIL_BYTES || email.contains('\0') || password.expose_secret().len() > MAX_PASSWORD_BYTES {
         return Err(WRONG);
     }
+    let account = inner.authenticator.account_digest(&email);
     let user = {
         let mut reader = cx.read().await?;
         store::users::find_by_email(reader.conn(), &email).await?
     };
-    let hash = user.as_ref().and_then(|u| u.password_hash.clone());
-    let right = inner.passwords.verify(password, hash).await?;
+    refuse_guessing(cx, device, &account, user.as_ref()).await?;
+    // Who may not log in costs the same time as who may.
+    let hash = user.as_ref().filter(|u| u.is_active).and_then(|u| u.password_hash.clone());
+    let right = inner.passwords.verify(password.clone(), hash.clone()).await?;
     let Some(user) = user.filter(|_| right) else {
-        tracing::info!("login refused");
+        tracing::info!(client.address = %device.address, "login refused");
+        if inner.settings.max_login_failures.is_some() {
+            let now = cx.now();
+            let mut tx = cx.begin().await?;
+            let address = device.address.to_string();
+            store::login_failures::add(tx.conn(), &account, &address, now, now.minus(FAILURE_WINDOW)).await?;
+            tx.commit().await?;
+        }
         return Err(WRONG);
     };
-    let (access_jti, refresh_jti) = (Tokens::new_jti(TokenUse::Access), Tokens::new_jti(TokenUse::Refresh));
+    // A stored form of an older kind is replaced while the password is at hand.
+    let stronger = match hash {
+        Some(old) if inner.passwords.is_outdated(&old) => Some((old, inner.passwords.hash(password).await?)),
+        _ => None,
+    };
     let now = cx.now();
-    let expires_at = now.plus(inner.settings.refresh_token_expiry);
+    let new = new_pair(cx, user.id, device);
     let mut tx = cx.begin().await?;
-    let session = store::sessions::add(tx.conn(), user.id, &access_jti, &refresh_jti, now, expires_at).await?;
+    if let Some((old, new)) = &stronger {
+        store::users::rehash_password(tx.conn(), user.id, old, new).await?;
+    }
+    store::login_failures::clear_from(tx.conn(), &account, &device.address.to_string()).await?;
+    store::users::update_last_login(tx.conn(), user.id, now).await?;
+    let session = store::sessions::add(tx.conn(), &new, now).await?;
     tx.commit().await?;
-    tracing::info!(user.id = user.id.0, session.id = session.0, "logged in");
-    sign(cx, user.id, session, &access_jti, &refresh_jti)
+    tracing::info!(user.id = user.id.0, session.id = session.0, client.address = %device.address, "logged in");
+    sign(cx, session, &new)
+}
+
+async fn refuse_guessing(cx: &Cx<Public>, device: &Device, account: &[u8], user: Option<&User>) -> Result<()> {
+    let Some(max) = cx.inner().settings.max_login_failures else { return Ok(()) };
+    let now = cx.now();
+    let address = device.address.to_string();
+    let mut reader = cx.read().await?;
+    let counted = store::login_failures::find(reader.conn(), account, &address, now.minus(FAILURE_WINDOW)).await?;
+    for failures in counted {
+        let from_anywhere = failures.address == ANYWHERE;
+        let bearable = i64::from(max) * if from_anywhere { ANYWHERE_FACTOR } else { 1 };
+        if failures.failures < bearable {
+            continue;
+        }
+        if let (true, Some(user)) = (from_anywhere, user) {
+            let sessions = store::sessions::list_of_users(reader.conn(), &[user.id], now).await?;
+            if sessions.iter().any(|s| s.address.as_deref() == Some(&address)) {
+                continue;
+            }
+        }
+        return Err(Error::TooManyRequests {
+            detail: "Too many failed login attempts. Please try again later.",
+            retry_after: failures.last_at.plus(FAILURE_WINDOW).since(now),
+        });
+    }
+    Ok(())
 }
 
 /// Exchanges a refresh token for a new pair; the old pair is refused from then on.
-pub async fn refresh(cx: &Cx<Public>, refresh_token: Option<&str>) -> Result<TokenPair> {
+pub async fn refresh(cx: &Cx<Public>, device: &Device, refresh_token: Option<&str>) -> Result<TokenPair> {
     let inner = cx.inner();
     let tokens = inner.authenticator.tokens()?;
+    inner.admit_refresh(device.address)?;
     let refresh_token = refresh_token.ok_or(Error::LoginFailed("Missing refresh token"))?;
     let now = cx.now();
     let claims = tokens.verify(refresh_token, TokenUse::Refresh, now).map_err(|fault| match fault {
         CredentialFault::Expired => Error::LoginFailed("Expired refresh token"),
-        _ => Error::LoginFailed("Invalid refresh token"),
+        _ => SPENT,
     })?;
-    let session = claims.session();
-    let (access_jti, refresh_jti) = (Tokens::new_jti(TokenUse::Access), Tokens::new_jti(TokenUse::Refresh));
-    let expires_at = now.plus(inner.settings.refresh_token_expiry);
+    let (session, user) = (claims.session(), UserId(claims.sub.parse().map_err(Error::internal)?));
+    let new = new_pair(cx, user, device);
     let mut tx = cx.begin().await?;
-    let rotated =
-        store::sessions::rotate(tx.conn(), session, &claims.jti, &access_jti, &refresh_jti, expires_at).await?;
-    tx.commit().await?;
-    if !rotated {
-        return Err(Error::LoginFailed("Invalid refresh token"));
+    let active = store::users::find(tx.conn(), user).await?.is_some_and(|u| u.is_active);
+    if active && store::sessions::rotate(tx.conn(), session, &claims.jti, &new, now).await? {
+        inner.commit(tx, &[AuthChange::Sessions(vec![session])]).await?;
+        return sign(cx, session, &new);
     }
-    inner.authenticator.sessions_changed(&[session]);
-    let user = claims.sub.parse().map_err(Error::internal)?;
-    sign(cx, UserId(user), session, &access_jti, &refresh_jti)
+    let Some(found) = store::sessions::find(tx.conn(), session).await?.filter(|s| s.user_id == user) else {
+        return Err(SPENT);
+    };
+    if active && may_be_lost_answer(&found, &claims.jti, device, now.since(found.last_used_at)) {
+        return Err(SPENT);
+    }
+    // The token was good once and is not any more: somebody else has it (RFC 9700, section 4.14.2).
+    store::sessions::delete(tx.conn(), session).await?;
+    inner.commit(tx, &[AuthChange::Sessions(vec![session])]).await?;
+    tracing::warn!(
+        user.id = user.0, session.id = session.0, client.address = %device.address,
+        "a spent refresh token was used again; its session is ended"
+    );
+    Err(SPENT)
 }
 
-/// Ends every session of the person who is logged in by access token, or else by the given refresh token. Whoever is
-/// not logged in is logged out already.
-pub async fn logout(cx: &Cx<Public>, refresh_token: Option<&str>) -> Result<()> {
+fn may_be_lost_answer(session: &Session, jti: &str, device: &Device, age: Duration) -> bool {
+    session.spent_refresh_jti.as_deref() == Some(jti) && session.is_of(device) && age <= REPLAY_GRACE
+}
+
+/// Which sessions a logout ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The one that asks.
+    ThisSession,
+    /// Every session of the person.
+    Everywhere,
+}
+
+/// Ends the session of the person who is logged in by access token, or else by the given refresh token; or all of
+/// theirs. Whoever is not logged in is logged out already.
+pub async fn logout(cx: &Cx<Public>, refresh_token: Option<&str>, extent: Extent) -> Result<()> {
     let inner = cx.inner();
     let Ok(tokens) = inner.authenticator.tokens() else { return Ok(()) };
-    let by_access = cx.principal().ok().filter(|p| matches!(p.credential, Credential::Session(_))).map(|p| p.user_id);
-    let user = match (by_access, refresh_token) {
-        (Some(user), _) => user,
+    let by_access = cx.principal().ok().and_then(|p| match p.credential {
+        Credential::Session(id) => Some((id, p.user_id)),
+        _ => None,
+    });
+    let (session, user) = match (by_access, refresh_token) {
+        (Some(found), _) => found,
         (None, Some(token)) => {
             let Ok(claims) = tokens.verify(token, TokenUse::Refresh, cx.now()) else { return Ok(()) };
             let mut reader = cx.read().await?;
             match store::sessions::find(reader.conn(), claims.session()).await? {
-                Some(session) if session.refresh_jti == claims.jti => session.user_id,
+                Some(session) if session.refresh_jti == claims.jti => (session.id, session.user_id),
                 _ => return Ok(()),
             }
         }
         (None, None) => return Ok(()),
     };
-    end_sessions(cx, user).await
-}
-
-async fn end_sessions(cx: &Cx<Public>, user: UserId) -> Result<()> {
     let mut tx = cx.begin().await?;
-    let ended = store::sessions::delete_of_user(tx.conn(), user).await?;
-    tx.commit().await?;
-    cx.inner().authenticator.sessions_changed(&ended);
+    let ended = match extent {
+        Extent::Everywhere => store::sessions::delete_of_user(tx.conn(), user).await?,
+        Extent::ThisSession => {
+            store::sessions::delete(tx.conn(), session).await?;
+            vec![session]
+        }
+    };
     tracing::info!(user.id = user.0, sessions = ended.len(), "logged out");
-    Ok(())
+    inner.commit(tx, &[AuthChange::Sessions(ended)]).await
 }
 
-fn sign(cx: &Cx<Public>, user: UserId, session: SessionId, access_jti: &str, refresh_jti: &str) -> Result<TokenPair> {
+fn new_pair(cx: &Cx<Public>, user_id: UserId, device: &Device) -> NewSession {
+    NewSession {
+        user_id,
+        access_jti: Tokens::new_jti(TokenUse::Access),
+        refresh_jti: Tokens::new_jti(TokenUse::Refresh),
+        expires_at: cx.now().plus(cx.inner().settings.refresh_token_expiry),
+        address: device.address,
+        user_agent: device.user_agent.clone(),
+    }
+}
+
+fn sign(cx: &Cx<Public>, session: SessionId, new: &NewSession) -> Result<TokenPair> {
     let inner = cx.inner();
     let tokens = inner.authenticator.tokens()?;
     let now = cx.now();
+    let access_expires_at = now.plus(inner.settings.access_token_expiry);
     Ok(TokenPair {
-        access_token: tokens.sign(user, session, access_jti, now, now.plus(inner.settings.access_token_expiry))?,
-        refresh_token: tokens.sign(user, session, refresh_jti, now, now.plus(inner.settings.refresh_token_expiry))?,
+        access_token: tokens.sign(new.user_id, session, &new.access_jti, now, access_expires_at)?,
+        refresh_token: tokens.sign(new.user_id, session, &new.refresh_jti, now, new.expires_at)?,
     })
 }

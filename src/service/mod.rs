@@ -6,17 +6,20 @@ pub mod cx;
 pub mod ingest;
 pub mod login;
 pub mod projects;
+pub mod sessions;
 pub mod spans;
 pub mod traces;
 pub mod users;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
-    auth::{authenticator::Authenticator, password::Passwords},
-    db::Db,
-    domain::{time::Clock, user::PasswordPolicy},
+    auth::{authenticator::Authenticator, password::Passwords, rate_limit::RateLimiter},
+    db::{Db, Tx},
+    domain::{auth_change::AuthChange, time::Clock, user::PasswordPolicy},
+    error::{Error, Result},
     ingest::IngestHandle,
+    store,
 };
 
 /// What the services need to know of the configuration.
@@ -32,6 +35,10 @@ pub struct Settings {
     pub enforce_password_reset: bool,
     /// Whether people may log in with a password.
     pub basic_auth: bool,
+    /// Failed logins that an account bears from one address within five minutes; `None` = any number.
+    pub max_login_failures: Option<u32>,
+    /// Whether the login routes count the requests of each client address.
+    pub limit_login_rate: bool,
     /// Project of spans that name none.
     pub default_project: String,
 }
@@ -48,6 +55,36 @@ struct Inner {
     passwords: Passwords,
     ingest: IngestHandle,
     settings: Settings,
+    guesses: Option<RateLimiter>,
+    refreshes: Option<RateLimiter>,
+}
+
+impl Inner {
+    /// Commits a change of who may call, tells the other processes, and forgets here what is no longer true.
+    async fn commit(&self, mut tx: Tx, changes: &[AuthChange]) -> Result<()> {
+        for change in changes {
+            store::auth_changes::add(tx.conn(), change, self.clock.now()).await?;
+        }
+        tx.commit().await?;
+        changes.iter().for_each(|change| self.authenticator.apply(change));
+        Ok(())
+    }
+
+    /// Counts a request that carries a secret which could be guessed.
+    fn admit_guess(&self, address: IpAddr) -> Result<()> {
+        admit(self.guesses.as_ref(), address, &self.clock)
+    }
+
+    /// Counts a request that carries a secret which nobody guesses.
+    fn admit_refresh(&self, address: IpAddr) -> Result<()> {
+        admit(self.refreshes.as_ref(), address, &self.clock)
+    }
+}
+
+fn admit(limiter: Option<&RateLimiter>, address: IpAddr, clock: &Clock) -> Result<()> {
+    let Some(limiter) = limiter else { return Ok(()) };
+    let detail = "Too Many Requests";
+    limiter.admit(address, clock.now()).map_err(|retry_after| Error::TooManyRequests { detail, retry_after })
 }
 
 impl Services {
@@ -61,7 +98,12 @@ impl Services {
         ingest: IngestHandle,
         settings: Settings,
     ) -> Self {
-        Self(Arc::new(Inner { db, clock, authenticator, passwords, ingest, settings }))
+        // The peer's: twelve at once, then one each five seconds. A refresh comes from every open browser behind an
+        // address, and its secret cannot be guessed: ten times as many.
+        let limiter = |interval, burst| settings.limit_login_rate.then(|| RateLimiter::new(interval, burst));
+        let guesses = limiter(Duration::from_secs(5), 12);
+        let refreshes = limiter(Duration::from_millis(500), 120);
+        Self(Arc::new(Inner { db, clock, authenticator, passwords, ingest, settings, guesses, refreshes }))
     }
 
     /// Returns the settings.
@@ -89,7 +131,7 @@ impl Services {
     }
 
     /// Whether the database answers.
-    pub async fn ping(&self) -> crate::error::Result<()> {
+    pub async fn ping(&self) -> Result<()> {
         crate::db::migrate::ping(&self.0.db).await
     }
 }

@@ -1,10 +1,23 @@
-//! The caller's own account. The rest of user management builds on this file.
+//! Users: one's own account, and what administrators do with everybody's.
+
+use std::collections::HashMap;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::cx::Cx;
 use crate::{
-    domain::{scope::OwnAccount, user::User},
+    auth::principal::Credential,
+    db::Tx,
+    domain::{
+        auth_change::AuthChange,
+        id::UserId,
+        page::{Page, PageRequest},
+        scope::{Admin, OwnAccount, Role},
+        secret::random_id,
+        user::{
+            AuthMethod, NewUser, SYSTEM_USER, User, check_email, check_username, is_default_admin, normalize_email,
+        },
+    },
     error::{Error, Result},
     store,
 };
@@ -36,7 +49,7 @@ pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(Us
         let mut reader = cx.read().await?;
         store::users::find(reader.conn(), principal.user_id).await?
     };
-    let user = user.ok_or_else(|| Error::NotFound("User not found".into()))?;
+    let mut user = user.ok_or_else(not_found)?;
     let now = cx.now();
     let new_hash = match &patch.password {
         None => None,
@@ -56,26 +69,239 @@ pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(Us
     };
     let mut tx = cx.begin().await?;
     if let Some(username) = &patch.username {
-        let username = username.trim();
-        if username.is_empty() || username.len() > 200 {
-            return Err(Error::invalid("newUsername", "A name has 1 to 200 characters"));
-        }
-        store::users::update_username(tx.conn(), user.id, username, now).await?;
+        check_username(username).map_err(|e| Error::invalid("newUsername", e))?;
+        username.trim().clone_into(&mut user.username);
+        refuse_taken(&mut tx, &user).await?;
+        store::users::update(tx.conn(), &user, now).await?;
     }
-    let mut ended = Vec::new();
+    let mut changes = vec![AuthChange::User];
     if let Some(hash) = &new_hash {
         store::users::update_password(tx.conn(), user.id, hash, false, now).await?;
-        ended = store::sessions::delete_of_user(tx.conn(), user.id).await?;
+        store::login_failures::clear(tx.conn(), &inner.authenticator.account_digest(&user.email)).await?;
+        changes.push(AuthChange::Sessions(store::sessions::delete_of_user(tx.conn(), user.id).await?));
     }
-    let user = store::users::find(tx.conn(), user.id).await?.ok_or_else(|| Error::NotFound("User not found".into()))?;
-    tx.commit().await?;
-    inner.authenticator.sessions_changed(&ended);
-    inner.authenticator.user_changed();
+    let user = store::users::find(tx.conn(), user.id).await?.ok_or_else(not_found)?;
+    inner.commit(tx, &changes).await?;
     Ok((user, new_hash.is_some()))
 }
 
 /// Returns any user by row id.
-pub async fn get(cx: &Cx<crate::domain::scope::Admin>, id: crate::domain::id::UserId) -> Result<User> {
+pub async fn get(cx: &Cx<Admin>, id: UserId) -> Result<User> {
     let mut reader = cx.read().await?;
-    store::users::find(reader.conn(), id).await?.ok_or_else(|| Error::NotFound("User not found".into()))
+    store::users::find(reader.conn(), id).await?.ok_or_else(not_found)
+}
+
+/// Returns users by row id.
+pub async fn by_ids(cx: &Cx<Admin>, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+    let mut reader = cx.read().await?;
+    Ok(store::users::list_by_ids(reader.conn(), ids).await?.into_iter().map(|u| (u.id, u)).collect())
+}
+
+/// Lists the people, oldest first.
+pub async fn list(cx: &Cx<Admin>, page: PageRequest) -> Result<Page<User>> {
+    let mut reader = cx.read().await?;
+    store::users::list(reader.conn(), page).await
+}
+
+/// What makes a user, as administrators say it.
+#[derive(Debug)]
+pub struct CreateUser {
+    /// E-mail address.
+    pub email: String,
+    /// Name.
+    pub username: String,
+    /// Role.
+    pub role: Role,
+    /// How they will log in.
+    pub auth_method: AuthMethod,
+    /// First password of a user who logs in by password; without one nobody knows it until it is reset.
+    pub password: Option<SecretString>,
+    /// Client id at the OpenID Connect provider.
+    pub oauth2_client_id: Option<String>,
+    /// Subject at the OpenID Connect provider.
+    pub oauth2_user_id: Option<String>,
+}
+
+/// Adds a user. One who logs in by password must change it first.
+pub async fn create(cx: &Cx<Admin>, new: CreateUser, welcome_by_mail: bool) -> Result<User> {
+    let inner = cx.inner();
+    if new.role == Role::System {
+        return Err(Error::Malformed("Cannot create users with SYSTEM role".into()));
+    }
+    check_email(&new.email).map_err(|e| Error::invalid("email", e))?;
+    check_username(&new.username).map_err(|e| Error::invalid("username", e))?;
+    let local = new.auth_method == AuthMethod::Local;
+    if local && !inner.settings.basic_auth {
+        return Err(Error::forbidden("Basic auth is disabled: OAuth2 authentication only"));
+    }
+    if !local && new.password.is_some() {
+        return Err(Error::invalid("password", "A password is for users whose auth_method is LOCAL"));
+    }
+    for (field, value) in [("oauth2_client_id", &new.oauth2_client_id), ("oauth2_user_id", &new.oauth2_user_id)] {
+        if value.as_ref().is_some_and(|v| v.is_empty() || v.len() > 1_024) {
+            return Err(Error::invalid(field, format!("{field} has 1 to 1024 characters")));
+        }
+    }
+    if let Some(password) = &new.password {
+        inner.settings.password_policy.check(password.expose_secret()).map_err(|e| Error::invalid("password", e))?;
+    }
+    let password_hash = if local {
+        let password = new.password.unwrap_or_else(|| SecretString::from(random_id()));
+        Some(inner.passwords.hash(password).await?)
+    } else {
+        None
+    };
+    let user = NewUser {
+        auth_method: new.auth_method,
+        password_needs_reset: local,
+        oauth2_client_id: new.oauth2_client_id,
+        oauth2_user_id: new.oauth2_user_id,
+        ..NewUser::local(new.role, &new.username, &new.email, password_hash)
+    };
+    let mut tx = cx.begin().await?;
+    let taken = |what: &str| Error::Conflict(format!("{what} already exists").into());
+    if store::users::find_by_username(tx.conn(), &user.username).await?.is_some() {
+        return Err(taken("Username"));
+    }
+    if store::users::find_by_email(tx.conn(), &user.email).await?.is_some() {
+        return Err(taken("Email"));
+    }
+    // Somebody else may have been faster since the look; or the provider's subject is taken.
+    let id = store::users::add_if_absent(tx.conn(), &user, cx.now()).await?;
+    let id = id.ok_or_else(|| taken("A user with this name, e-mail address or OAuth2 identity"))?;
+    let user = store::users::find(tx.conn(), id).await?.ok_or_else(not_found)?;
+    tx.commit().await?;
+    tracing::info!(user.id = id.0, user.role = %user.role, "user created");
+    Ok(user)
+}
+
+/// What administrators may change about a user; what is `None` stays.
+#[derive(Debug, Default)]
+pub struct UserPatch {
+    /// New name.
+    pub username: Option<String>,
+    /// New e-mail address.
+    pub email: Option<String>,
+    /// New role.
+    pub role: Option<Role>,
+    /// Whether they may log in and their keys work.
+    pub active: Option<bool>,
+    /// New password, to be changed at the next login.
+    pub password: Option<SecretString>,
+}
+
+/// Changes a user. A new role, a new password and a deactivation end every session of theirs, and reach their keys at
+/// once.
+pub async fn update(cx: &Cx<Admin>, id: UserId, patch: UserPatch) -> Result<User> {
+    let inner = cx.inner();
+    let own = cx.principal()?.user_id == id && cx.principal()?.credential != Credential::Open;
+    let hash = match &patch.password {
+        Some(password) => {
+            inner
+                .settings
+                .password_policy
+                .check(password.expose_secret())
+                .map_err(|e| Error::invalid("password", e))?;
+            Some(inner.passwords.hash(password.clone()).await?)
+        }
+        None => None,
+    };
+    let now = cx.now();
+    let mut tx = cx.begin().await?;
+    let admins = store::users::lock_active_admins(tx.conn()).await?;
+    let before = store::users::find(tx.conn(), id).await?.filter(|u| u.role != Role::System).ok_or_else(not_found)?;
+    let mut user = before.clone();
+    if let Some(username) = &patch.username {
+        check_username(username).map_err(|e| Error::invalid("username", e))?;
+        username.trim().clone_into(&mut user.username);
+    }
+    if let Some(email) = &patch.email {
+        check_email(email).map_err(|e| Error::invalid("email", e))?;
+        user.email = normalize_email(email);
+    }
+    if let Some(role) = patch.role {
+        if role == Role::System {
+            return Err(Error::invalid("role", "The role is ADMIN, MEMBER or VIEWER"));
+        }
+        user.role = role;
+    }
+    user.is_active = patch.active.unwrap_or(user.is_active);
+    if own && user.role != before.role {
+        return Err(Error::forbidden("Nobody can change their own role"));
+    }
+    if own && !user.is_active {
+        return Err(Error::forbidden("Nobody can deactivate themselves"));
+    }
+    let is_default = before.id == crate::domain::user::DEFAULT_ADMIN;
+    if is_default && (user.role != before.role || user.email != before.email || user.username != before.username) {
+        return Err(Error::forbidden("The role, name and e-mail address of the default admin cannot be changed"));
+    }
+    if hash.is_some() && before.auth_method != AuthMethod::Local {
+        return Err(Error::invalid("password", "Only users whose auth_method is LOCAL have a password"));
+    }
+    if user.role != Role::Admin || !user.is_active {
+        refuse_last_admin(&admins, &[id])?;
+    }
+    refuse_taken(&mut tx, &user).await?;
+    store::users::update(tx.conn(), &user, now).await?;
+    if let Some(hash) = &hash {
+        store::users::update_password(tx.conn(), id, hash, true, now).await?;
+        store::login_failures::clear(tx.conn(), &inner.authenticator.account_digest(&before.email)).await?;
+    }
+    let mut changes = vec![AuthChange::User];
+    if hash.is_some() || user.role != before.role || !user.is_active {
+        changes.push(AuthChange::Sessions(store::sessions::delete_of_user(tx.conn(), id).await?));
+    }
+    let user = store::users::find(tx.conn(), id).await?.ok_or_else(not_found)?;
+    inner.commit(tx, &changes).await?;
+    tracing::info!(
+        user.id = id.0, user.role = %user.role, user.active = user.is_active, user.password_changed = hash.is_some(),
+        "user changed"
+    );
+    Ok(user)
+}
+
+/// Deletes users with their keys and sessions: all of them, or none.
+pub async fn delete(cx: &Cx<Admin>, ids: &[UserId]) -> Result<()> {
+    let mut tx = cx.begin().await?;
+    let admins = store::users::lock_active_admins(tx.conn()).await?;
+    for id in ids {
+        let user = store::users::find(tx.conn(), *id).await?.ok_or_else(not_found)?;
+        if *id == SYSTEM_USER || is_default_admin(&user) {
+            return Err(Error::forbidden("Cannot delete the default admin or system user"));
+        }
+    }
+    refuse_last_admin(&admins, ids)?;
+    for id in ids {
+        store::users::delete(tx.conn(), *id).await?;
+    }
+    cx.inner().commit(tx, &[AuthChange::User]).await?;
+    tracing::info!(users = ?ids, "users deleted");
+    Ok(())
+}
+
+fn not_found() -> Error {
+    Error::NotFound("User not found".into())
+}
+
+/// Refuses what would leave nobody who can administer the server.
+fn refuse_last_admin(active_admins: &[UserId], leaving: &[UserId]) -> Result<()> {
+    if !active_admins.is_empty() && active_admins.iter().all(|id| leaving.contains(id)) {
+        return Err(Error::Conflict(
+            "The last active administrator can be neither deleted, demoted nor deactivated".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a name or an e-mail address that another user has, and says which.
+async fn refuse_taken(tx: &mut Tx, user: &User) -> Result<()> {
+    let other = |found: Option<User>| found.is_some_and(|u| u.id != user.id);
+    if other(store::users::find_by_username(tx.conn(), &user.username).await?) {
+        return Err(Error::Conflict("Username already exists".into()));
+    }
+    if other(store::users::find_by_email(tx.conn(), &user.email).await?) {
+        return Err(Error::Conflict("Email already exists".into()));
+    }
+    Ok(())
 }

@@ -177,6 +177,23 @@ pub async fn list_of_user(conn: Conn<'_>, user_id: UserId, now: UnixNanos) -> Re
     rows.into_iter().map(|row| row.into_key(Vec::new())).collect()
 }
 
+/// Lists the keys of users that are neither revoked nor expired, newest first.
+pub async fn list_of(conn: Conn<'_>, users: &[UserId], now: UnixNanos) -> Result<Vec<ApiKey>> {
+    let rows: Vec<ApiKeyRow> = on!(conn, |c| {
+        let mut query = sqlx::QueryBuilder::new(
+            "SELECT id, kind, user_id, created_by, name, description, masked, role, scopes, bound_to_projects, created_at,
+                 expires_at, revoked_at
+             FROM api_keys
+             WHERE kind = 'user' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ",
+        );
+        query.push_bind(now).push(")");
+        super::push_in(&mut query, "user_id", users.iter().map(|id| id.0));
+        query.push(" ORDER BY id DESC");
+        query.build_query_as().fetch_all(c).await
+    })?;
+    rows.into_iter().map(|row| row.into_key(Vec::new())).collect()
+}
+
 /// Lists the user keys of everybody that are neither revoked nor expired, newest first.
 pub async fn list_of_users(conn: Conn<'_>, now: UnixNanos, page: PageRequest) -> Result<Page<ApiKey>> {
     let from = page.from.map_or(i64::MAX, |c| c.id);

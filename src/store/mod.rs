@@ -21,7 +21,9 @@
 //! order: projects, origins, spans, sessions, traces, stats.
 
 pub mod api_keys;
+pub mod auth_changes;
 pub mod deployment;
+pub mod login_failures;
 pub mod projects;
 pub mod sessions;
 pub mod span_batch;

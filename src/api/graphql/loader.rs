@@ -14,10 +14,13 @@ use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use super::{context::Session, error::Shared};
 use crate::{
     domain::{
-        id::{ProjectId, SpanId, SpanRowId, TraceId},
+        api_key::ApiKey,
+        id::{ProjectId, SpanId, SpanRowId, TraceId, UserId},
         project::{Project, ProjectStats},
+        session::Session as LoginSession,
         span::Span,
         trace::Trace,
+        user::User,
     },
     service::{self, spans::SpanTree},
 };
@@ -44,6 +47,14 @@ struct FirstOf(TraceKey, u32);
 /// Key of the number of children of a span.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct ChildrenOf(ProjectId, TraceId, SpanId);
+
+/// Key of a user's API keys.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct KeysOf(UserId);
+
+/// Key of a user's login sessions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct SessionsOf(UserId);
 
 /// What the loaders load with.
 struct Batches(Session);
@@ -94,6 +105,21 @@ impl Loaders {
     pub(super) async fn child_count(&self, span: &Span) -> Result<i64, Shared> {
         let key = ChildrenOf(span.project_id, span.trace_id, span.span_id);
         Ok(self.0.load_one(key).await?.unwrap_or_default())
+    }
+
+    /// Returns a user: the caller, or anyone for administrators.
+    pub(super) async fn user(&self, id: UserId) -> Result<Option<User>, Shared> {
+        self.0.load_one(id).await
+    }
+
+    /// Returns the living API keys of a user.
+    pub(super) async fn user_api_keys(&self, id: UserId) -> Result<Vec<ApiKey>, Shared> {
+        Ok(self.0.load_one(KeysOf(id)).await?.unwrap_or_default())
+    }
+
+    /// Returns the living login sessions of a user.
+    pub(super) async fn sessions(&self, id: UserId) -> Result<Vec<LoginSession>, Shared> {
+        Ok(self.0.load_one(SessionsOf(id)).await?.unwrap_or_default())
     }
 
     /// Returns a span by row id.
@@ -200,6 +226,52 @@ impl Loader<ChildrenOf> for Batches {
         let spans: Vec<_> = keys.iter().map(|key| (key.0, key.1, key.2)).collect();
         let counts = service::spans::child_counts_of(&cx, &spans).await?;
         Ok(counts.into_iter().map(|((project, trace, span), n)| (ChildrenOf(project, trace, span), n)).collect())
+    }
+}
+
+impl Loader<UserId> for Batches {
+    type Value = User;
+    type Error = Shared;
+
+    async fn load(&self, ids: &[UserId]) -> Result<HashMap<UserId, User>, Shared> {
+        let own = self.0.cx()?;
+        if let Some(viewer) = service::users::viewer(&own)?
+            && ids.iter().all(|id| *id == viewer.id)
+        {
+            return Ok(HashMap::from([(viewer.id, viewer)]));
+        }
+        let cx = self.0.cx()?;
+        Ok(service::users::by_ids(&cx, ids).await?)
+    }
+}
+
+impl Loader<KeysOf> for Batches {
+    type Value = Vec<ApiKey>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[KeysOf]) -> Result<HashMap<KeysOf, Vec<ApiKey>>, Shared> {
+        let cx = self.0.cx()?;
+        let users: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<KeysOf, Vec<ApiKey>> = HashMap::new();
+        for key in service::api_keys::list_of(&cx, &users).await? {
+            found.entry(KeysOf(key.user_id)).or_default().push(key);
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<SessionsOf> for Batches {
+    type Value = Vec<LoginSession>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[SessionsOf]) -> Result<HashMap<SessionsOf, Vec<LoginSession>>, Shared> {
+        let cx = self.0.cx()?;
+        let users: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<SessionsOf, Vec<LoginSession>> = HashMap::new();
+        for session in service::sessions::list_of_users(&cx, &users).await? {
+            found.entry(SessionsOf(session.user_id)).or_default().push(session);
+        }
+        Ok(found)
     }
 }
 

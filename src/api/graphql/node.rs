@@ -8,13 +8,13 @@ use super::{
         project::Project,
         span::Span,
         trace::Trace,
-        user::{SystemApiKey, User, UserRole},
+        user::{SystemApiKey, User, UserApiKey, UserRole},
     },
     scalar::DateTime,
 };
 use crate::{
     domain::{
-        id::{GlobalId, ProjectId, SpanRowId, TraceRowId, UserId},
+        id::{ApiKeyId, GlobalId, ProjectId, SpanRowId, TraceRowId, UserId},
         project::ProjectRef,
         scope::{OwnAccount, Role, SignedIn},
     },
@@ -38,6 +38,8 @@ pub(super) enum Node {
     UserRole(UserRole),
     /// A system key.
     SystemApiKey(SystemApiKey),
+    /// A user key.
+    UserApiKey(UserApiKey),
 }
 
 /// An API key as lists show it: never its plain text.
@@ -51,6 +53,8 @@ pub(super) enum Node {
 pub(super) enum ApiKey {
     /// A system key.
     SystemApiKey(SystemApiKey),
+    /// A user key.
+    UserApiKey(UserApiKey),
 }
 
 /// Returns a global id.
@@ -98,6 +102,11 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<No
             let keys = service::api_keys::list_system(&cx).await?;
             let key = keys.into_iter().find(|key| key.id.0 == global.id);
             Node::SystemApiKey(key.ok_or_else(|| Error::NotFound("API key not found".into()))?.into())
+        }
+        "UserApiKey" => {
+            let cx = ctx.cx()?;
+            let key = service::api_keys::get_user_key(&cx, ApiKeyId(global.id)).await?;
+            Node::UserApiKey(key.into())
         }
         _ => return Err(unknown().into()),
     })

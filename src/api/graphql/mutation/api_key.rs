@@ -1,11 +1,14 @@
-//! Making and revoking system keys.
+//! Making and revoking API keys.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::super::{
     context::ContextExt as _,
     node::read_id,
-    query::{Query, user::SystemApiKey},
+    query::{
+        Query,
+        user::{SystemApiKey, UserApiKey},
+    },
     scalar::DateTime,
 };
 use crate::{
@@ -45,6 +48,30 @@ pub(super) struct CreateSystemApiKeyMutationPayload {
     query: Query,
 }
 
+/// A new user key.
+#[derive(SimpleObject)]
+pub(super) struct CreateUserApiKeyMutationPayload {
+    /// The key itself. It is shown here and nowhere else.
+    jwt: String,
+    /// The key as lists show it.
+    api_key: UserApiKey,
+    /// The root of queries, to read on.
+    query: Query,
+}
+
+impl CreateApiKeyInput {
+    fn into_new(self) -> NewApiKey {
+        NewApiKey {
+            name: self.name,
+            description: self.description,
+            expires_at: self.expires_at.map(|at| at.0),
+            role: Role::Member,
+            scopes: None,
+            projects: Projects::All,
+        }
+    }
+}
+
 /// Which key to revoke.
 #[derive(InputObject)]
 pub(super) struct DeleteApiKeyInput {
@@ -63,6 +90,28 @@ pub(super) struct DeleteApiKeyMutationPayload {
 
 #[Object]
 impl ApiKeyMutation {
+    /// Makes a key that acts for the caller, who must be logged in.
+    async fn create_user_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What makes the key.")] input: CreateApiKeyInput,
+    ) -> Result<CreateUserApiKeyMutationPayload> {
+        let cx = ctx.cx()?;
+        let (key, token) = service::api_keys::create_user(&cx, input.into_new()).await?;
+        Ok(CreateUserApiKeyMutationPayload { jwt: token.expose().to_owned(), api_key: key.into(), query: Query })
+    }
+
+    /// Revokes a user key, for good and at once: one's own, or anyone's for administrators.
+    async fn delete_user_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which key.")] input: DeleteApiKeyInput,
+    ) -> Result<DeleteApiKeyMutationPayload> {
+        let cx = ctx.cx()?;
+        service::api_keys::revoke_user(&cx, ApiKeyId(read_id(&input.id, KeyKind::User.type_name())?)).await?;
+        Ok(DeleteApiKeyMutationPayload { api_key_id: input.id, query: Query })
+    }
+
     /// Makes a system key with the rights of a member; for administrators.
     async fn create_system_api_key(
         &self,
@@ -70,15 +119,7 @@ impl ApiKeyMutation {
         #[graphql(desc = "What makes the key.")] input: CreateApiKeyInput,
     ) -> Result<CreateSystemApiKeyMutationPayload> {
         let cx = ctx.cx()?;
-        let new = NewApiKey {
-            name: input.name,
-            description: input.description,
-            expires_at: input.expires_at.map(|at| at.0),
-            role: Role::Member,
-            scopes: None,
-            projects: Projects::All,
-        };
-        let (key, token) = service::api_keys::create_system(&cx, new).await?;
+        let (key, token) = service::api_keys::create_system(&cx, input.into_new()).await?;
         Ok(CreateSystemApiKeyMutationPayload { jwt: token.expose().to_owned(), api_key: key.into(), query: Query })
     }
 

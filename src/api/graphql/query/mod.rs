@@ -11,7 +11,7 @@ use self::{
     project::{Project, ProjectFilter, ProjectSort},
     span::Span,
     trace::Trace,
-    user::{SystemApiKey, User, UserRole},
+    user::{SystemApiKey, User, UserApiKey, UserRole},
 };
 use super::{
     connection::{Connection, Window, refuse_backwards},
@@ -22,13 +22,16 @@ use super::{
 use crate::{
     domain::{
         id::{SpanId, TraceId},
-        page::{Cursor, Order},
+        page::{Cursor, Order, PageRequest},
         project::ProjectRef,
         scope::{Role, SignedIn},
     },
     error::Error,
     service,
 };
+
+/// The most keys that a list without pages shows.
+const MAX_KEYS: u32 = 10_000;
 
 /// Everything that can be read.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +124,31 @@ impl Query {
         let mut keys = service::api_keys::list_system(&cx).await?;
         keys.sort_unstable_by_key(|key| key.id);
         Ok(keys.into_iter().map(SystemApiKey::from).collect())
+    }
+
+    /// The living user keys of everybody, newest first; for administrators.
+    async fn user_api_keys(&self, ctx: &Context<'_>) -> Result<Vec<UserApiKey>> {
+        let cx = ctx.cx()?;
+        let all = PageRequest { from: None, limit: MAX_KEYS, order: Order::Desc };
+        let keys = service::api_keys::list_of_users(&cx, all).await?;
+        Ok(keys.items.into_iter().map(|(key, _)| key.into()).collect())
+    }
+
+    /// The users, oldest first; for administrators.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many users at most: 1 to 1000.", default = 50)] first: Option<i32>,
+        #[graphql(desc = "Not supported: lists are read forwards.")] last: Option<i32>,
+        #[graphql(desc = "The cursor of the user before the page.")] after: Option<String>,
+        #[graphql(desc = "Not supported: lists are read forwards.")] before: Option<String>,
+    ) -> Result<Connection<User>> {
+        refuse_backwards(last, before.as_deref())?;
+        let window = Window::read(first.unwrap_or(50), after.as_deref())?;
+        let cx = ctx.cx()?;
+        let page = service::users::list(&cx, window.request(Order::Asc)).await?;
+        Ok(window.connection(page, |u| Cursor { key: u.id.0, id: u.id.0 }, User::from))
     }
 
     /// Every role.

@@ -1,9 +1,12 @@
 //! Users, roles, API keys.
 
-use async_graphql::{Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object, Result};
 
-use super::super::{node::global_id, scalar::DateTime};
-use crate::domain::{self, api_key::KeyKind, scope::Role};
+use super::super::{context::ContextExt as _, node::global_id, scalar::DateTime};
+use crate::{
+    domain::{self, api_key::KeyKind, id::SessionId, scope::Role},
+    error::Error,
+};
 
 /// A user.
 pub(in super::super) struct User(domain::user::User);
@@ -39,7 +42,39 @@ impl User {
 
     /// A picture; there is none for users who log in by password.
     async fn profile_picture_url(&self) -> Option<&str> {
-        None
+        self.0.profile_picture_url.as_deref()
+    }
+
+    /// The living API keys that act for the user; one's own, or anyone's for administrators.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<UserApiKey>> {
+        Ok(ctx.loaders()?.user_api_keys(self.0.id).await?.into_iter().map(UserApiKey::from).collect())
+    }
+
+    /// How many living API keys act for the user; one's own, or anyone's for administrators.
+    async fn api_key_count(&self, ctx: &Context<'_>) -> Result<usize> {
+        Ok(ctx.loaders()?.user_api_keys(self.0.id).await?.len())
+    }
+
+    /// The living login sessions, the one that was used last first; one's own, or anyone's for administrators.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<LoginSession>> {
+        let current = crate::service::sessions::current(&ctx.cx()?)?;
+        let sessions = ctx.loaders()?.sessions(self.0.id).await?;
+        Ok(sessions
+            .into_iter()
+            .map(|session| LoginSession { is_current: Some(session.id) == current, session })
+            .collect())
+    }
+
+    /// Whether the user may log in and the user's keys work.
+    async fn is_active(&self) -> bool {
+        self.0.is_active
+    }
+
+    /// When the user last logged in.
+    async fn last_login_at(&self) -> Option<DateTime> {
+        self.0.last_login_at.map(DateTime)
     }
 
     /// When the account was created.
@@ -103,6 +138,105 @@ pub(in super::super) enum AuthMethod {
     OAuth2,
     /// By an LDAP directory.
     Ldap,
+}
+
+/// A login session.
+pub(in super::super) struct LoginSession {
+    session: domain::session::Session,
+    is_current: bool,
+}
+
+impl LoginSession {
+    /// The name of the type in global ids.
+    pub(in super::super) const TYPE_NAME: &str = "LoginSession";
+
+    /// Returns the row id.
+    pub(in super::super) fn row_id(&self) -> SessionId {
+        self.session.id
+    }
+}
+
+/// A place where somebody is logged in.
+#[Object]
+impl LoginSession {
+    /// The global id.
+    async fn id(&self) -> ID {
+        global_id(Self::TYPE_NAME, self.row_id().0)
+    }
+
+    /// When the login happened.
+    async fn created_at(&self) -> DateTime {
+        self.session.created_at.into()
+    }
+
+    /// When the session last got new tokens.
+    async fn last_used_at(&self) -> DateTime {
+        self.session.last_used_at.into()
+    }
+
+    /// When it ends unless it is used before.
+    async fn expires_at(&self) -> DateTime {
+        self.session.expires_at.into()
+    }
+
+    /// The address that it was last used from.
+    async fn ip_address(&self) -> Option<&str> {
+        self.session.address.as_deref()
+    }
+
+    /// What the client says it is.
+    async fn user_agent(&self) -> Option<&str> {
+        self.session.user_agent.as_deref()
+    }
+
+    /// Whether it is the session that asks.
+    async fn is_current(&self) -> bool {
+        self.is_current
+    }
+}
+
+/// A user key.
+pub(in super::super) struct UserApiKey(domain::api_key::ApiKey);
+
+impl From<domain::api_key::ApiKey> for UserApiKey {
+    fn from(key: domain::api_key::ApiKey) -> Self {
+        Self(key)
+    }
+}
+
+/// An API key that acts for a user, and dies with the user.
+#[Object]
+impl UserApiKey {
+    /// The name that people gave it.
+    pub(in super::super) async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What people wrote about it.
+    pub(in super::super) async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// When it was made.
+    pub(in super::super) async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// The first instant at which it is refused.
+    pub(in super::super) async fn expires_at(&self) -> Option<DateTime> {
+        self.0.expires_at.map(DateTime)
+    }
+
+    /// The global id.
+    pub(in super::super) async fn id(&self) -> ID {
+        global_id(KeyKind::User.type_name(), self.0.id.0)
+    }
+
+    /// Whom it acts for.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        let user = ctx.loaders()?.user(self.0.user_id).await?;
+        Ok(user.ok_or_else(|| Error::NotFound("User not found".into()))?.into())
+    }
 }
 
 /// A system key.

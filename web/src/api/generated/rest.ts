@@ -86,9 +86,31 @@ export interface paths {
         put?: never;
         /**
          * Exchanges the refresh cookie for a new pair of cookies
-         * @description A refresh token can be used once; the access token that came with it is refused from then on.
+         * @description A refresh token can be used once; the access token that came with it is refused from then on. A refresh token that
+         *     comes a second time ends its session.
          */
         post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives tokens in a body, for scripts that log in
+         * @description OAuth 2 in form: the grants are `password`, with `username` and `password`, and `refresh_token`. The access token
+         *     goes into `Authorization: Bearer`; the refresh token is good for one new pair and nothing else.
+         */
+        post: operations["issueToken"];
         delete?: never;
         options?: never;
         head?: never;
@@ -320,6 +342,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/user/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the caller's login sessions, the one that was used last first */
+        get: operations["getUserSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a login session: one's own, or anyone's for an ADMIN */
+        delete: operations["deleteUserSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the users, oldest first */
+        get: operations["getUsers"];
+        put?: never;
+        /**
+         * Creates a user
+         * @description A LOCAL user must change the password at the first login.
+         */
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/api_keys": {
         parameters: {
             query?: never;
@@ -335,6 +412,32 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a user
+         * @description Their keys and sessions go with them; what they observed stays. The default administrator, the system user and the
+         *     last active administrator cannot be deleted.
+         */
+        delete: operations["deleteUser"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a user
+         * @description A new role, a new password and a deactivation end the user's sessions and reach the user's keys at once. Nobody can
+         *     change their own role or deactivate themselves; the last active administrator stays one.
+         */
+        patch: operations["patchUser"];
         trace?: never;
     };
 }
@@ -378,6 +481,35 @@ export interface components {
             /** @description Unique name. */
             name: string;
         };
+        /** @description A new user. */
+        CreateUserData: {
+            /**
+             * @description How a user logs in.
+             * @enum {string}
+             */
+            auth_method: "LOCAL" | "OAUTH2" | "LDAP";
+            email: string;
+            /** @description Client id at the provider, of an OAUTH2 user. */
+            oauth2_client_id?: string | null;
+            /** @description Subject at the provider, of an OAUTH2 user. */
+            oauth2_user_id?: string | null;
+            /**
+             * Format: password
+             * @description First password of a LOCAL user, who must change it; without one nobody knows it until it is reset.
+             */
+            password?: string | null;
+            role: components["schemas"]["RoleParam"];
+            username: string;
+        };
+        /** @description What makes a user. */
+        CreateUserRequestBody: {
+            /**
+             * @description Whether the user is told by mail; nothing is sent when no mail server is configured.
+             * @default true
+             */
+            send_welcome_email: boolean;
+            user: components["schemas"]["CreateUserData"];
+        };
         /** @description A key that was just made, with its secret: shown here and never again. */
         CreatedApiKey: components["schemas"]["ApiKey"] & {
             /**
@@ -410,6 +542,32 @@ export interface components {
             };
         };
         /** @description `data` around one thing. */
+        DataBody_UserView: {
+            /** @description A user. */
+            data: {
+                /** @description Whether the user may log in and the user's keys work. */
+                active: boolean;
+                /** @description LOCAL, OAUTH2 or LDAP. */
+                auth_method: string;
+                /** Format: date-time */
+                created_at: string;
+                email: string;
+                id: string;
+                /** Format: date-time */
+                last_login_at?: string | null;
+                oauth2_client_id?: string | null;
+                oauth2_user_id?: string | null;
+                /** @description LOCAL users only. */
+                password_needs_reset?: boolean | null;
+                profile_picture_url?: string | null;
+                /** @description SYSTEM, ADMIN, MEMBER or VIEWER. */
+                role: string;
+                /** Format: date-time */
+                updated_at: string;
+                username: string;
+            };
+        };
+        /** @description `data` around one thing. */
         DataBody_Vec_ApiKey: {
             data: {
                 /** Format: date-time */
@@ -419,6 +577,25 @@ export interface components {
                 expires_at?: string | null;
                 id: string;
                 name: string;
+            }[];
+        };
+        /** @description `data` around one thing. */
+        DataBody_Vec_SessionView: {
+            data: {
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                expires_at: string;
+                id: string;
+                ip_address?: string | null;
+                /** @description Whether it is the one that asks. */
+                is_current: boolean;
+                /**
+                 * Format: date-time
+                 * @description When the session last got new tokens.
+                 */
+                last_used_at: string;
+                user_agent?: string | null;
             }[];
         };
         /** @description `data` around one thing. */
@@ -536,6 +713,34 @@ export interface components {
             /** @description Where the next page begins; null at the end. */
             next_cursor: string | null;
         };
+        /** @description `data` and `next_cursor`. */
+        ListBody_UserView: {
+            /** @description The rows. */
+            data: {
+                /** @description Whether the user may log in and the user's keys work. */
+                active: boolean;
+                /** @description LOCAL, OAUTH2 or LDAP. */
+                auth_method: string;
+                /** Format: date-time */
+                created_at: string;
+                email: string;
+                id: string;
+                /** Format: date-time */
+                last_login_at?: string | null;
+                oauth2_client_id?: string | null;
+                oauth2_user_id?: string | null;
+                /** @description LOCAL users only. */
+                password_needs_reset?: boolean | null;
+                profile_picture_url?: string | null;
+                /** @description SYSTEM, ADMIN, MEMBER or VIEWER. */
+                role: string;
+                /** Format: date-time */
+                updated_at: string;
+                username: string;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
         /** @description What a login needs. */
         LoginRequest: {
             /** @description E-mail address; blanks around it and its case do not matter. */
@@ -623,6 +828,19 @@ export interface components {
             code: number;
             message?: string | null;
         };
+        /** @description What to change about a user; what is missing stays. */
+        PatchUserRequestBody: {
+            /** @description Whether the user may log in and the user's keys work; what the user made stays either way. */
+            active?: boolean | null;
+            email?: string | null;
+            /**
+             * Format: password
+             * @description New password of a LOCAL user, who must change it at the next login.
+             */
+            password?: string | null;
+            role?: components["schemas"]["RoleParam"] | null;
+            username?: string | null;
+        };
         /** @description Body of every error answer (RFC 9457). */
         ProblemDetails: {
             /** @description What happened, for people. */
@@ -657,6 +875,28 @@ export interface components {
         };
         /** @description Body of the readiness answer. */
         Ready: Record<string, never>;
+        /**
+         * @description A role that a user may have.
+         * @enum {string}
+         */
+        RoleParam: "SYSTEM" | "ADMIN" | "MEMBER" | "VIEWER";
+        /** @description A login session. */
+        SessionView: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            ip_address?: string | null;
+            /** @description Whether it is the one that asks. */
+            is_current: boolean;
+            /**
+             * Format: date-time
+             * @description When the session last got new tokens.
+             */
+            last_used_at: string;
+            user_agent?: string | null;
+        };
         /** @description A span. */
         Span: {
             /** @description Attributes under dotted keys. */
@@ -689,6 +929,38 @@ export interface components {
             name: string;
             /** Format: date-time */
             timestamp: string;
+        };
+        /** @description Why there are no tokens (RFC 6749, section 5.2). */
+        TokenError: {
+            /** @description `invalid_request`, `invalid_grant`, `unsupported_grant_type` or `temporarily_unavailable`. */
+            error: string;
+            error_description: string;
+        };
+        /** @description A token request (RFC 6749, sections 4.3.2 and 6). */
+        TokenRequest: {
+            /** @description `password` or `refresh_token`. */
+            grant_type?: string;
+            /**
+             * Format: password
+             * @description Password, with `password`.
+             */
+            password?: string;
+            /** @description Refresh token, with `refresh_token`. */
+            refresh_token?: string;
+            /** @description E-mail address, with `password`. */
+            username?: string;
+        };
+        /** @description A pair of tokens (RFC 6749, section 5.1). */
+        TokenResponse: {
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Life of the access token, in seconds.
+             */
+            expires_in: number;
+            refresh_token: string;
+            /** @description Always `Bearer`. */
+            token_type: string;
         };
         /** @description A trace. */
         TraceData: {
@@ -732,13 +1004,21 @@ export interface components {
         };
         /** @description A user. */
         UserView: {
+            /** @description Whether the user may log in and the user's keys work. */
+            active: boolean;
             /** @description LOCAL, OAUTH2 or LDAP. */
             auth_method: string;
             /** Format: date-time */
             created_at: string;
             email: string;
             id: string;
-            password_needs_reset: boolean;
+            /** Format: date-time */
+            last_login_at?: string | null;
+            oauth2_client_id?: string | null;
+            oauth2_user_id?: string | null;
+            /** @description LOCAL users only. */
+            password_needs_reset?: boolean | null;
+            profile_picture_url?: string | null;
             /** @description SYSTEM, ADMIN, MEMBER or VIEWER. */
             role: string;
             /** Format: date-time */
@@ -828,11 +1108,20 @@ export interface operations {
                 };
                 content?: never;
             };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     logout: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether every session of the user ends, or only this one. */
+                everywhere?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -867,6 +1156,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    issueToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenResponse"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
             };
         };
     };
@@ -1701,6 +2035,200 @@ export interface operations {
             };
         };
     };
+    getUserSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_SessionView"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteUserSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    getUsers: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_UserView"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateUserRequestBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_UserView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     getAllUserApiKeys: {
         parameters: {
             query?: {
@@ -1740,6 +2268,124 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patchUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchUserRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_UserView"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             422: {
                 headers: {
