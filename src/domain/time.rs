@@ -49,6 +49,12 @@ impl UnixNanos {
         Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
+    /// Returns this instant less a duration, saturating.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
     /// Returns the milliseconds from `earlier` to this instant.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a latency of 104 days still has microseconds")]

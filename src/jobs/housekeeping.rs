@@ -1,4 +1,4 @@
-//! Removes what nobody can reach any more: expired sessions, and the rows of deleted projects, in slices.
+//! Removes what nobody can reach any more: expired sessions and reset tokens, and the rows of deleted projects, in slices.
 
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ const SLICE: i64 = 500;
 /// Looks once.
 pub async fn run(db: &Db, clock: &Clock) -> Result<()> {
     let mut tx = db.begin().await?;
-    store::sessions::delete_expired(tx.conn(), clock.now()).await?;
+    let now = clock.now();
+    store::sessions::delete_expired(tx.conn(), now).await?;
+    store::password_reset::delete_expired(tx.conn(), now).await?;
     tx.commit().await?;
     let deleted = {
         let mut reader = db.read().await?;

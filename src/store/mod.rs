@@ -22,6 +22,7 @@
 
 pub mod api_keys;
 pub mod deployment;
+pub mod password_reset;
 pub mod projects;
 pub mod sessions;
 pub mod span_batch;
