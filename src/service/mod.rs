@@ -5,10 +5,12 @@ pub mod bootstrap;
 pub mod cx;
 pub mod ingest;
 pub mod login;
+pub mod password_reset;
 pub mod projects;
 pub mod spans;
 pub mod traces;
 pub mod users;
+pub mod welcome;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +19,7 @@ use crate::{
     db::Db,
     domain::{time::Clock, user::PasswordPolicy},
     ingest::IngestHandle,
+    mail::{Mailer, Site},
 };
 
 /// What the services need to know of the configuration.
@@ -26,6 +29,8 @@ pub struct Settings {
     pub access_token_expiry: Duration,
     /// Life of a refresh token.
     pub refresh_token_expiry: Duration,
+    /// Life of the link in a password reset mail.
+    pub password_reset_expiry: Duration,
     /// What a password must be.
     pub password_policy: PasswordPolicy,
     /// Whether a session that must change its password is held to that by the API.
@@ -34,6 +39,8 @@ pub struct Settings {
     pub basic_auth: bool,
     /// Project of spans that name none.
     pub default_project: String,
+    /// The server as mails name it: never taken from a request.
+    pub site: Site,
 }
 
 /// Everything that use cases work with; cheap to clone.
@@ -47,6 +54,7 @@ struct Inner {
     authenticator: Authenticator,
     passwords: Passwords,
     ingest: IngestHandle,
+    mailer: Option<Mailer>,
     settings: Settings,
 }
 
@@ -59,9 +67,10 @@ impl Services {
         authenticator: Authenticator,
         passwords: Passwords,
         ingest: IngestHandle,
+        mailer: Option<Mailer>,
         settings: Settings,
     ) -> Self {
-        Self(Arc::new(Inner { db, clock, authenticator, passwords, ingest, settings }))
+        Self(Arc::new(Inner { db, clock, authenticator, passwords, ingest, mailer, settings }))
     }
 
     /// Returns the settings.
@@ -74,6 +83,12 @@ impl Services {
     #[must_use]
     pub fn auth_enabled(&self) -> bool {
         self.0.authenticator.is_enabled()
+    }
+
+    /// Whether mails can be sent.
+    #[must_use]
+    pub fn mail_enabled(&self) -> bool {
+        self.0.mailer.is_some()
     }
 
     /// Returns the way to the writer, for reserving memory before a body is read.

@@ -65,6 +65,7 @@ pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(Us
     let mut ended = Vec::new();
     if let Some(hash) = &new_hash {
         store::users::update_password(tx.conn(), user.id, hash, false, now).await?;
+        store::password_reset::delete_of_user(tx.conn(), user.id).await?;
         ended = store::sessions::delete_of_user(tx.conn(), user.id).await?;
     }
     let user = store::users::find(tx.conn(), user.id).await?.ok_or_else(|| Error::NotFound("User not found".into()))?;
