@@ -22,11 +22,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{Error, Result};
 
-/// Every step of the conversation may take this long. A server that expects TLS from the first byte says nothing to
-/// STARTTLS, so this is also what the first mail to such a server waits.
-const STEP: Duration = Duration::from_secs(10);
-/// One mail may take this long.
-const MAIL: Duration = Duration::from_secs(30);
+/// Connecting may take this long.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The whole conversation may take this long; lettre itself bounds nothing but the connecting. A server that expects
+/// TLS from the first byte is silent to a client that waits for its greeting, so this is also what the first mail to
+/// such a server on a port of its own waits.
+const CONVERSATION: Duration = Duration::from_secs(15);
 
 /// Where mails go.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ impl Smtp {
             // "Dangerous" is the plain text that this builder starts with; `tls` takes it away.
             let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&options.hostname)
                 .port(options.port)
-                .timeout(Some(STEP))
+                .timeout(Some(CONNECT))
                 .credentials(credentials.clone())
                 .tls(tls);
             if let Some(name) = &options.greeting {
@@ -105,7 +106,7 @@ impl Smtp {
         let mut said = Vec::new();
         for way in [first, 1 - first] {
             let (name, transport) = &self.ways[way];
-            match tokio::time::timeout(MAIL, transport.send_raw(message.envelope(), &bytes)).await {
+            match tokio::time::timeout(CONVERSATION, transport.send_raw(message.envelope(), &bytes)).await {
                 Ok(Ok(_)) => {
                     self.first.store(way, Ordering::Relaxed);
                     return Ok(());
@@ -119,7 +120,7 @@ impl Smtp {
                     }
                     None => said.push(format!("{name}: {error}")),
                 },
-                Err(_) => said.push(format!("{name}: no end within {} s", MAIL.as_secs())),
+                Err(_) => said.push(format!("{name}: no end within {} s", CONVERSATION.as_secs())),
             }
         }
         Err(Failure { text: said.join("; "), is_final: false })
