@@ -9,7 +9,7 @@ RUN npm run build
 FROM rust:1.95-alpine AS server
 RUN apk add --no-cache build-base
 WORKDIR /build
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock askama.toml ./
 COPY src/ src/
 COPY migrations/ migrations/
 COPY benches/ benches/

@@ -22,7 +22,8 @@ use crate::{
     domain::{time::Clock, user::PasswordPolicy},
     ingest::{IngestHandle, Limits},
     jobs,
-    service::{Services, Settings, bootstrap},
+    mail::{Mailer, Site, SmtpOptions},
+    service::{Services, Settings, bootstrap, welcome},
 };
 
 /// A client has this long to send the head of a request.
@@ -42,6 +43,7 @@ pub struct App {
     /// The services behind them.
     pub services: Services,
     db: Db,
+    mailer: Option<Mailer>,
     writer: tokio::task::JoinHandle<()>,
     jobs: TaskTracker,
     stop: CancellationToken,
@@ -59,6 +61,28 @@ pub async fn open_database(config: &Config) -> Result<Db> {
         db::migrate::run(&db, announce).await.context("the database cannot be migrated")?;
     }
     Ok(db)
+}
+
+/// Starts outgoing mail, if a server for it is configured.
+fn mailer(config: &Config) -> Result<Option<Mailer>> {
+    let mail = &config.mail;
+    let (Some(hostname), Some(username), Some(password)) = (&mail.hostname, &mail.username, &mail.password) else {
+        return Ok(None);
+    };
+    let url = config.http.ui_url();
+    if config.http.root_url.is_none() {
+        tracing::warn!("PHOENIX_ROOT_URL is unset: links in mails begin with {url}");
+    }
+    let options = SmtpOptions {
+        hostname: hostname.clone(),
+        port: mail.port,
+        username: username.clone(),
+        password: password.clone(),
+        validate_certs: mail.validate_certs,
+        greeting: url::Url::parse(&url).ok().and_then(|u| u.domain().map(str::to_owned)).filter(|d| d.contains('.')),
+    };
+    let mailer = Mailer::smtp(&options, mail.mail_from.clone()).map_err(explain);
+    Ok(Some(mailer.context("PHOENIX_SMTP_HOSTNAME: TLS cannot be set up")?))
 }
 
 /// Returns an error with its cause, which the error itself keeps from callers of the API.
@@ -87,6 +111,11 @@ pub fn database_options(config: &Config) -> Result<db::Options> {
 impl App {
     /// Starts everything but the listeners.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
+        Self::start_with(config, clock, mailer(config)?).await
+    }
+
+    /// Starts everything but the listeners, with mails going another way than the configured one.
+    pub async fn start_with(config: &Config, clock: Clock, mailer: Option<Mailer>) -> Result<Self> {
         let db = open_database(config).await?;
         let passwords = Passwords::new();
         let auth = &config.auth;
@@ -94,11 +123,12 @@ impl App {
             admin_password: auth.default_admin_initial_password.clone(),
             admins: auth.admins.iter().map(|a| (a.username.clone(), a.email.clone())).collect(),
         };
-        let deployment = bootstrap::run(&db, &passwords, &seed, clock.now())
+        let seeded = bootstrap::sow(&db, &passwords, &seed, clock.now())
             .await
             .map_err(explain)
             .context("the first rows cannot be written")?;
         let secret = auth.secret.as_ref().filter(|_| auth.enabled);
+        let deployment = seeded.deployment;
         let tokens = secret.map(|s| Tokens::new(s.expose_secret().as_bytes(), &deployment.uuid));
         let admin_secret = auth.admin_secret.as_ref().filter(|_| auth.enabled);
         let system_user = bootstrap::system_user(&db).await.map_err(explain)?;
@@ -110,14 +140,18 @@ impl App {
         let settings = Settings {
             access_token_expiry: auth.access_token_expiry,
             refresh_token_expiry: auth.refresh_token_expiry,
+            password_reset_expiry: auth.password_reset_token_expiry,
             password_policy: PasswordPolicy { strong: auth.strong_password_policy },
             enforce_password_reset: auth.enforce_password_reset,
             basic_auth: !auth.disable_basic_auth,
             max_login_failures: (!auth.disable_brute_force_protection).then_some(auth.brute_force_max_attempts),
             limit_login_rate: !auth.disable_rate_limit,
             default_project: config.ingest.default_project_name.clone(),
+            site: Site { url: config.http.ui_url(), contact: config.http.support_email.clone() },
         };
-        let services = Services::new(db.clone(), clock.clone(), authenticator, passwords, ingest, settings);
+        let (db_of, clock_of) = (db.clone(), clock.clone());
+        let services = Services::new(db_of, clock_of, authenticator, passwords, ingest, mailer.clone(), settings);
+        welcome::greet_administrators(&services, seeded.new_admins);
         let options = ApiOptions {
             root_path: config.http.root_path.clone(),
             public_url: config.http.public_url(),
@@ -139,14 +173,18 @@ impl App {
             tracker.spawn(follower.run(stop.clone()));
         }
         tracker.close();
-        Ok(Self { router, services, db, writer, jobs: tracker, stop })
+        Ok(Self { router, services, db, mailer, writer, jobs: tracker, stop })
     }
 
-    /// Stops: jobs first, then the writer once every queued span is committed, then the database.
+    /// Stops: jobs first, then mail, then the writer once every queued span is committed, then the database.
     pub async fn stop(self) {
-        let Self { router, services, db, writer, jobs, stop } = self;
+        let Self { router, services, db, mailer, writer, jobs, stop } = self;
         stop.cancel();
         jobs.wait().await;
+        // What is queued there holds the services, too.
+        if let Some(mailer) = mailer {
+            mailer.close().await;
+        }
         // The last ways to the writer: it ends when its queue is empty.
         drop(router);
         drop(services);

@@ -17,6 +17,7 @@ pub mod store;
 
 pub mod auth;
 pub mod ingest;
+pub mod mail;
 
 pub mod service;
 

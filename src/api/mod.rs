@@ -130,7 +130,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(services: &Services, options: ApiOptions) -> App {
     let (rest, document) = rest::routes().into_parts();
     let document = rest::openapi::finish(document);
-    let ui = ui::index::Pages::new(&options, services.auth_enabled());
+    let ui = ui::index::Pages::new(&options, services);
     let state = ApiState(Arc::new(Inner {
         openapi: document.to_json().unwrap_or_default(),
         schema: graphql::schema(),

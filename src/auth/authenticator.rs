@@ -134,6 +134,12 @@ impl Authenticator {
         token.digest(&self.0.digest_key)
     }
 
+    /// Returns the digest under which the id of a token is stored.
+    #[must_use]
+    pub fn digest_of_jti(&self, jti: &str) -> HashedToken {
+        HashedToken(self.0.digest_key.mac(jti.as_bytes()))
+    }
+
     /// Names the caller by the headers of a request. The outer error is a failure to find out.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller> {
         if let Some(open) = &self.0.open {

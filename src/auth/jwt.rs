@@ -1,6 +1,7 @@
-//! Access and refresh tokens: JWTs (RFC 7519), HS256 under `PHOENIX_SECRET`.
+//! Access, refresh and password reset tokens: JWTs (RFC 7519), HS256 under `PHOENIX_SECRET`.
 //!
-//! A token proves nothing without its session row, which names the one valid `jti` of each kind. `iss` is the
+//! A token proves nothing without its row: that of its session, which names the one valid `jti` of each kind, or that
+//! of the password reset. `iss` is the
 //! deployment's own id, so that two deployments with one secret do not accept each other's tokens.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -22,6 +23,8 @@ pub enum TokenUse {
     Access,
     /// Good for nothing but a new pair.
     Refresh,
+    /// Good for nothing but a new password, once.
+    PasswordReset,
 }
 
 impl TokenUse {
@@ -29,6 +32,7 @@ impl TokenUse {
         match self {
             Self::Access => "AccessToken:",
             Self::Refresh => "RefreshToken:",
+            Self::PasswordReset => "PasswordResetToken:",
         }
     }
 }
@@ -40,7 +44,7 @@ pub struct Claims {
     pub iss: String,
     /// User id.
     pub sub: String,
-    /// Session id.
+    /// Session id; 0 in a token that belongs to none.
     pub sid: i64,
     /// Unique id; its prefix says what the token is for.
     pub jti: String,
@@ -116,6 +120,11 @@ impl Tokens {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(Error::internal)
     }
 
+    /// Signs a token that belongs to no session.
+    pub fn sign_reset(&self, user: UserId, jti: &str, now: UnixNanos, expires_at: UnixNanos) -> Result<String> {
+        self.sign(user, SessionId(0), jti, now, expires_at)
+    }
+
     /// Verifies signature, issuer, use and expiry.
     pub fn verify(&self, token: &str, token_use: TokenUse, now: UnixNanos) -> Result<Claims, CredentialFault> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
@@ -154,6 +163,11 @@ mod tests {
             fault(tokens.verify(&sign(&tokens, TokenUse::Refresh), TokenUse::Access, NOW)),
             CredentialFault::Invalid
         );
+        let reset = sign(&tokens, TokenUse::PasswordReset);
+        assert!(tokens.verify(&reset, TokenUse::PasswordReset, NOW).unwrap().jti.starts_with("PasswordResetToken:"));
+        for other in [TokenUse::Access, TokenUse::Refresh] {
+            assert_eq!(fault(tokens.verify(&reset, other, NOW)), CredentialFault::Invalid);
+        }
         let late = UnixNanos(NOW.0 + 60_000_000_000);
         assert_eq!(fault(tokens.verify(&access, TokenUse::Access, late)), CredentialFault::Expired);
         let other = Tokens::new(b"0123456789abcdef0123456789abcdef", "two");

@@ -253,6 +253,13 @@ impl HttpConfig {
         format!("http://{host}:{}{}", self.port, self.root_path)
     }
 
+    /// Returns the URL of the web UI without a slash at the end: the public URL, which need not say the root path.
+    #[must_use]
+    pub fn ui_url(&self) -> String {
+        let url = self.public_url();
+        if url.ends_with(&self.root_path) { url } else { url + &self.root_path }
+    }
+
     /// Returns the absolute data directory, which may not exist yet.
     pub fn working_dir(&self) -> Result<PathBuf, ConfigError> {
         self.working_dir_or(std::env::home_dir())
@@ -412,6 +419,11 @@ mod tests {
         assert_eq!(public(&["--host", "::"]), "http://127.0.0.1:6006");
         assert_eq!(public(&["--host", "::1", "--host-root-path", "/a"]), "http://[::1]:6006/a");
         assert_eq!(public(&["--root-url", "https://phoenix.example/x/"]), "https://phoenix.example/x");
+        let ui = |args: &[&str]| config(args).http.ui_url();
+        assert_eq!(ui(&[]), "http://127.0.0.1:6006");
+        assert_eq!(ui(&["--host-root-path", "/a"]), "http://127.0.0.1:6006/a");
+        assert_eq!(ui(&["--root-url", "https://x/a", "--host-root-path", "/a"]), "https://x/a");
+        assert_eq!(ui(&["--root-url", "https://x", "--host-root-path", "/a"]), "https://x/a");
         assert!(refusal(&["--root-url", "ftp://x"]).contains("http"));
         assert!(refusal(&["--root-url", "x"]).starts_with("--root-url (PHOENIX_ROOT_URL): "));
     }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
+use lettre::message::Mailbox;
 use secrecy::SecretString;
+use url::Host;
 
-use super::{ConfigError, Optional, Secret, boolean, path, read_secret_file, text, value, whole};
+use super::{ConfigError, Optional, Secret, boolean, path, read_secret_file, shown, text, value, whole};
 
 const DEFAULT_SENDER: &str = "noreply@arize.com";
 
@@ -21,11 +23,12 @@ pub struct MailConfig {
         env = "PHOENIX_SMTP_HOSTNAME",
         default_value = "",
         hide_default_value = true,
-        value_parser = value(text)
+        value_parser = value(hostname)
     )]
     pub hostname: Optional<String>,
 
-    /// Port of the SMTP server.
+    /// Port of the SMTP server. Every connection is encrypted: by TLS from the first byte on port 465, else by
+    /// STARTTLS, and by the other of the two where the first one fails.
     #[arg(
         id = "smtp_port",
         value_name = "PORT",
@@ -36,7 +39,7 @@ pub struct MailConfig {
     )]
     pub port: u16,
 
-    /// User name at the SMTP server.
+    /// User name at the SMTP server; needed when `PHOENIX_SMTP_HOSTNAME` is set.
     #[arg(
         id = "smtp_username",
         value_name = "USERNAME",
@@ -48,7 +51,7 @@ pub struct MailConfig {
     )]
     pub username: Optional<String>,
 
-    /// Password at the SMTP server.
+    /// Password at the SMTP server; needed when `PHOENIX_SMTP_HOSTNAME` is set.
     #[arg(
         id = "smtp_password",
         value_name = "PASSWORD",
@@ -74,7 +77,7 @@ pub struct MailConfig {
     )]
     pub password_file: Optional<PathBuf>,
 
-    /// Sender address of mails.
+    /// Sender of mails: an address, or `Name <address>`.
     #[arg(
         id = "smtp_mail_from",
         value_name = "MAIL_FROM",
@@ -83,7 +86,7 @@ pub struct MailConfig {
         default_value = DEFAULT_SENDER,
         value_parser = value(mail_from)
     )]
-    pub mail_from: String,
+    pub mail_from: Mailbox,
 
     /// Checks the certificate of the SMTP server.
     #[arg(
@@ -99,20 +102,47 @@ pub struct MailConfig {
 }
 
 impl MailConfig {
-    /// Reads the password file.
+    /// Reads the password file and checks that there are credentials for the server.
     pub(super) fn validate(&mut self) -> Result<(), ConfigError> {
         read_secret_file(
             &mut self.password,
             &mut self.password_file,
             "PHOENIX_SMTP_PASSWORD",
             "PHOENIX_SMTP_PASSWORD_FILE",
-        )
+        )?;
+        let missing = |variable, what| {
+            let problem = format!("unset while PHOENIX_SMTP_HOSTNAME is set; allowed: the {what} at that server");
+            Err(ConfigError::new(variable, problem))
+        };
+        match self {
+            Self { hostname: Some(_), username: None, .. } => missing("PHOENIX_SMTP_USERNAME", "user name"),
+            Self { hostname: Some(_), password: None, .. } => missing("PHOENIX_SMTP_PASSWORD", "password"),
+            _ => Ok(()),
+        }
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the signature of every value parser")]
-fn mail_from(given: &str) -> Result<String, String> {
-    Ok(if given.is_empty() { DEFAULT_SENDER } else { given }.to_owned())
+fn hostname(given: &str) -> Result<Option<String>, String> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    Host::parse(given).map_err(|_| {
+        format!(
+            "{} is not a host; allowed: a name or an address such as `smtp.example.com`, without a port",
+            shown(given)
+        )
+    })?;
+    Ok(Some(given.to_owned()))
+}
+
+fn mail_from(given: &str) -> Result<Mailbox, String> {
+    let given = if given.is_empty() { DEFAULT_SENDER } else { given };
+    given.parse().map_err(|_| {
+        format!(
+            "{} is not a sender; allowed: an address such as `phoenix@example.com`, or `Name <address>`",
+            shown(given)
+        )
+    })
 }
 
 #[cfg(test)]
@@ -123,7 +153,29 @@ mod tests {
     fn mail_is_off_by_default() {
         let mail = config(&[]).mail;
         assert_eq!((mail.hostname, mail.port, mail.validate_certs), (None, 587, true));
-        assert_eq!(config(&["--smtp-mail-from", ""]).mail.mail_from, "noreply@arize.com");
+        let from = |given: &str| config(&["--smtp-mail-from", given]).mail.mail_from.to_string();
+        assert_eq!(from(""), "noreply@arize.com");
+        assert_eq!(from("Phoenix <p@example.com>"), "Phoenix <p@example.com>");
+        assert!(refusal(&["--smtp-mail-from", "nobody"]).contains("PHOENIX_SMTP_MAIL_FROM"));
         assert!(refusal(&["--smtp-port", "0"]).contains("PHOENIX_SMTP_PORT"));
+        for bad in ["smtp.example.com:587", "smtp://smtp.example.com", "a b"] {
+            assert!(refusal(&["--smtp-hostname", bad]).contains("PHOENIX_SMTP_HOSTNAME"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_server_needs_a_user_name_and_a_password() {
+        let validated = |args: &[&str], password: Option<&str>| {
+            let mut config = config(args);
+            config.mail.password = password.map(Into::into);
+            config.validate().map_err(|e| e.to_string())
+        };
+        let host = ["--smtp-hostname", "smtp.example.com"];
+        let err = validated(&host, Some("x")).unwrap_err();
+        assert!(err.starts_with("PHOENIX_SMTP_USERNAME: unset while PHOENIX_SMTP_HOSTNAME is set; allowed: "), "{err}");
+        let both = [host[0], host[1], "--smtp-username", "ann"];
+        let err = validated(&both, None).unwrap_err();
+        assert!(err.starts_with("PHOENIX_SMTP_PASSWORD: unset while PHOENIX_SMTP_HOSTNAME is set; allowed: "), "{err}");
+        assert!(validated(&both, Some("x")).is_ok() && validated(&[], Some("x")).is_ok());
     }
 }

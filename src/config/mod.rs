@@ -207,18 +207,6 @@ const PREFIX: &str = "PHOENIX_";
 /// then the names.
 const NOT_USED_YET: &[(&str, &[&str])] = &[
     (
-        "this version sends no mail",
-        &[
-            "PHOENIX_SMTP_HOSTNAME",
-            "PHOENIX_SMTP_PORT",
-            "PHOENIX_SMTP_USERNAME",
-            "PHOENIX_SMTP_PASSWORD",
-            "PHOENIX_SMTP_PASSWORD_FILE",
-            "PHOENIX_SMTP_MAIL_FROM",
-            "PHOENIX_SMTP_VALIDATE_CERTS",
-        ],
-    ),
-    (
         "this version does not terminate TLS",
         &[
             "PHOENIX_TLS_CERT_FILE",
@@ -277,7 +265,6 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
             "PHOENIX_TRUSTED_PROXIES",
         ],
     ),
-    ("this version resets no passwords by mail", &["PHOENIX_PASSWORD_RESET_TOKEN_EXPIRY_MINUTES"]),
     ("unexpected errors are always masked", &["PHOENIX_MASK_INTERNAL_SERVER_ERRORS"]),
     ("the server's own URL is PHOENIX_ROOT_URL", &["PHOENIX_COLLECTOR_ENDPOINT"]),
     (
@@ -840,8 +827,10 @@ pub(crate) mod tests {
             ("PHOENIX_CLIENT_HEADERS", "x"),
             ("PHOENIX_PROJECT", "x"),
             ("PHOENIX_TEST_DATASET", "x"),
-            ("PHOENIX_SMTP_HOSTNAME", ""),
-            ("PHOENIX_SMTP_PORT", "587"),
+            ("PHOENIX_SMTP_HOSTNAME", "smtp.example.com"),
+            ("PHOENIX_SMTP_PORT", "465"),
+            ("PHOENIX_SMTP_PASSWORD_FILE", "x"),
+            ("PHOENIX_PASSWORD_RESET_TOKEN_EXPIRY_MINUTES", "5"),
             ("PHOENIX_TELEMETRY_ENABLED", "True"),
             ("PHOENIX_SERVICE_HOST", "10.0.0.1"),
             ("PHOENIX_SERVICE_PORT_HTTP", "6006"),
@@ -855,8 +844,7 @@ pub(crate) mod tests {
     #[test]
     fn variables_without_effect_are_named_with_the_reason() {
         let env = [
-            ("PHOENIX_SMTP_PASSWORD", "hunter2"),
-            ("PHOENIX_SMTP_HOSTNAME", "mail"),
+            ("PHOENIX_LDAP_BIND_PASSWORD", "hunter2"),
             ("PHOENIX_LDAP_HOST", "ldap"),
             ("PHOENIX_ENABLE_WEBSOCKETS", "true"),
             ("PHOENIX_OAUTH2_GOOGLE_CLIENT_ID", "x"),
@@ -869,9 +857,8 @@ pub(crate) mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r"
         PHOENIX_ENABLE_WEBSOCKETS is deprecated and has no effect: subscriptions do not use WebSockets any more
         PHOENIX_TELEMETRY_ENABLED set without effect: this server's web UI loads no analytics and nothing from other hosts
-        PHOENIX_LDAP_HOST set without effect: this version does not log in with LDAP
+        PHOENIX_LDAP_BIND_PASSWORD, PHOENIX_LDAP_HOST set without effect: this version does not log in with LDAP
         PHOENIX_OAUTH2_GRANT_EXPIRY_DAYS set without effect: this version is no OAuth2 authorization server
-        PHOENIX_SMTP_HOSTNAME, PHOENIX_SMTP_PASSWORD set without effect: this version sends no mail
         PHOENIX_OAUTH2_GOOGLE_* set without effect: this version does not log in with identity providers
         ");
     }

@@ -43,6 +43,7 @@ macro_rules! db_test {
         }
     };
 }
+pub(crate) use db_test;
 
 mod tests {
     use sqlx::{AssertSqlSafe, Executor as _, SqlStr};
@@ -122,5 +123,10 @@ mod tests {
             names
         };
         assert_eq!(names("sqlite"), names("postgres"));
+        // Numbers may have gaps, since branches take theirs ahead of each other; two of the same would hide one.
+        let numbers: Vec<_> = names("sqlite").iter().map(|n| n.to_str().unwrap()[..5].to_owned()).collect();
+        let once: std::collections::BTreeSet<_> = numbers.iter().collect();
+        assert_eq!(once.len(), numbers.len(), "{numbers:?}");
+        assert!(numbers.iter().all(|n| n.ends_with('_')), "four digits, then the name: {numbers:?}");
     }
 }

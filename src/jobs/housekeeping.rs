@@ -1,5 +1,5 @@
-//! Removes what nobody can reach any more: expired sessions, failed logins that no longer count, and the rows of deleted
-//! projects, in slices.
+//! Removes what nobody can reach any more: expired sessions and reset tokens, failed logins that no longer count, and the
+//! rows of deleted projects, in slices.
 
 use std::time::Duration;
 
@@ -16,9 +16,11 @@ const CHANGES_KEPT: Duration = Duration::from_mins(10);
 /// Looks once.
 pub async fn run(db: &Db, clock: &Clock) -> Result<()> {
     let mut tx = db.begin().await?;
-    store::sessions::delete_expired(tx.conn(), clock.now()).await?;
-    store::login_failures::delete_old(tx.conn(), clock.now().minus(FAILURE_WINDOW)).await?;
-    store::auth_changes::delete_old(tx.conn(), clock.now().minus(CHANGES_KEPT)).await?;
+    let now = clock.now();
+    store::sessions::delete_expired(tx.conn(), now).await?;
+    store::password_reset::delete_expired(tx.conn(), now).await?;
+    store::login_failures::delete_old(tx.conn(), now.minus(FAILURE_WINDOW)).await?;
+    store::auth_changes::delete_old(tx.conn(), now.minus(CHANGES_KEPT)).await?;
     tx.commit().await?;
     let deleted = {
         let mut reader = db.read().await?;

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         api_key::{KeyKind, NewApiKey},
         auth_change::AuthChange,
-        id::ApiKeyId,
+        id::{ApiKeyId, UserId},
         project::{DEFAULT_PROJECT, ProjectRef, Projects},
         scope::Role,
         secret::{KeyPrefix, PlainToken, random_bytes, random_id},
@@ -30,8 +30,22 @@ pub struct Seed {
     pub admins: Vec<(String, String)>,
 }
 
+/// What is there after a start.
+#[derive(Debug)]
+pub struct Seeded {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// The administrators of `PHOENIX_ADMINS` that this very start made: nobody knows a password of theirs.
+    pub new_admins: Vec<UserId>,
+}
+
 /// Makes what is missing and returns the deployment. Safe to run in several processes at once, and at every start.
 pub async fn run(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) -> Result<Deployment> {
+    Ok(sow(db, passwords, seed, now).await?.deployment)
+}
+
+/// Makes what is missing and says whom it made. Safe to run in several processes at once, and at every start.
+pub async fn sow(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) -> Result<Seeded> {
     let admin_is_missing = {
         let mut reader = db.read().await?;
         store::users::find_by_email(reader.conn(), ADMIN_EMAIL).await?.is_none()
@@ -57,6 +71,7 @@ pub async fn run(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
         let admin = NewUser::local(Role::Admin, "admin", ADMIN_EMAIL, Some(password_hash));
         store::users::add_if_absent(tx.conn(), &admin, now).await?;
     }
+    let mut new_admins = Vec::new();
     for (username, email) in &seed.admins {
         let email = normalize_email(email);
         if store::users::find_by_email(tx.conn(), &email).await?.is_some() {
@@ -64,7 +79,9 @@ pub async fn run(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
         }
         // The password is set by an administrator or by a reset mail; until then none is right.
         let admin = NewUser::local(Role::Admin, username, &email, None);
-        if store::users::add_if_absent(tx.conn(), &admin, now).await?.is_none() {
+        if let Some(id) = store::users::add_if_absent(tx.conn(), &admin, now).await? {
+            new_admins.push(id);
+        } else {
             tracing::warn!(user.name = %username, "PHOENIX_ADMINS: the name is taken by another user");
         }
     }
@@ -76,7 +93,7 @@ pub async fn run(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
         }
     }
     tx.commit().await?;
-    Ok(deployment)
+    Ok(Seeded { deployment, new_admins })
 }
 
 /// Sets a user's password and ends their sessions; for the command line. Returns the new password when none is given.
@@ -102,6 +119,7 @@ pub async fn reset_password(
     let hash = passwords.hash(new).await?;
     let mut tx = db.begin().await?;
     store::users::update_password(tx.conn(), user.id, &hash, true, now).await?;
+    store::password_reset::delete_of_user(tx.conn(), user.id).await?;
     store::sessions::delete_of_user(tx.conn(), user.id).await?;
     store::auth_changes::add(tx.conn(), &AuthChange::User, now).await?;
     tx.commit().await?;

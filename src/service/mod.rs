@@ -5,11 +5,13 @@ pub mod bootstrap;
 pub mod cx;
 pub mod ingest;
 pub mod login;
+pub mod password_reset;
 pub mod projects;
 pub mod sessions;
 pub mod spans;
 pub mod traces;
 pub mod users;
+pub mod welcome;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -19,6 +21,7 @@ use crate::{
     domain::{auth_change::AuthChange, time::Clock, user::PasswordPolicy},
     error::{Error, Result},
     ingest::IngestHandle,
+    mail::{Mailer, Site},
     store,
 };
 
@@ -29,6 +32,8 @@ pub struct Settings {
     pub access_token_expiry: Duration,
     /// Life of a refresh token.
     pub refresh_token_expiry: Duration,
+    /// Life of the link in a password reset mail.
+    pub password_reset_expiry: Duration,
     /// What a password must be.
     pub password_policy: PasswordPolicy,
     /// Whether a session that must change its password is held to that by the API.
@@ -41,6 +46,8 @@ pub struct Settings {
     pub limit_login_rate: bool,
     /// Project of spans that name none.
     pub default_project: String,
+    /// The server as mails name it: never taken from a request.
+    pub site: Site,
 }
 
 /// Everything that use cases work with; cheap to clone.
@@ -54,6 +61,7 @@ struct Inner {
     authenticator: Authenticator,
     passwords: Passwords,
     ingest: IngestHandle,
+    mailer: Option<Mailer>,
     settings: Settings,
     guesses: Option<RateLimiter>,
     refreshes: Option<RateLimiter>,
@@ -96,6 +104,7 @@ impl Services {
         authenticator: Authenticator,
         passwords: Passwords,
         ingest: IngestHandle,
+        mailer: Option<Mailer>,
         settings: Settings,
     ) -> Self {
         // The peer's: twelve at once, then one each five seconds. A refresh comes from every open browser behind an
@@ -103,7 +112,7 @@ impl Services {
         let limiter = |interval, burst| settings.limit_login_rate.then(|| RateLimiter::new(interval, burst));
         let guesses = limiter(Duration::from_secs(5), 12);
         let refreshes = limiter(Duration::from_millis(500), 120);
-        Self(Arc::new(Inner { db, clock, authenticator, passwords, ingest, settings, guesses, refreshes }))
+        Self(Arc::new(Inner { db, clock, authenticator, passwords, ingest, mailer, settings, guesses, refreshes }))
     }
 
     /// Returns the settings.
@@ -116,6 +125,12 @@ impl Services {
     #[must_use]
     pub fn auth_enabled(&self) -> bool {
         self.0.authenticator.is_enabled()
+    }
+
+    /// Whether mails can be sent.
+    #[must_use]
+    pub fn mail_enabled(&self) -> bool {
+        self.0.mailer.is_some()
     }
 
     /// Returns the way to the writer, for reserving memory before a body is read.

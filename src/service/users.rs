@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::cx::Cx;
+use super::{
+    cx::Cx,
+    welcome::{self, FirstPassword},
+};
 use crate::{
     auth::principal::Credential,
     db::Tx,
@@ -78,6 +81,7 @@ pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(Us
     if let Some(hash) = &new_hash {
         store::users::update_password(tx.conn(), user.id, hash, false, now).await?;
         store::login_failures::clear(tx.conn(), &inner.authenticator.account_digest(&user.email)).await?;
+        store::password_reset::delete_of_user(tx.conn(), user.id).await?;
         changes.push(AuthChange::Sessions(store::sessions::delete_of_user(tx.conn(), user.id).await?));
     }
     let user = store::users::find(tx.conn(), user.id).await?.ok_or_else(not_found)?;
@@ -145,6 +149,7 @@ pub async fn create(cx: &Cx<Admin>, new: CreateUser, welcome_by_mail: bool) -> R
     if let Some(password) = &new.password {
         inner.settings.password_policy.check(password.expose_secret()).map_err(|e| Error::invalid("password", e))?;
     }
+    let first_password = if new.password.is_some() { FirstPassword::Told } else { FirstPassword::Unknown };
     let password_hash = if local {
         let password = new.password.unwrap_or_else(|| SecretString::from(random_id()));
         Some(inner.passwords.hash(password).await?)
@@ -172,6 +177,9 @@ pub async fn create(cx: &Cx<Admin>, new: CreateUser, welcome_by_mail: bool) -> R
     let user = store::users::find(tx.conn(), id).await?.ok_or_else(not_found)?;
     tx.commit().await?;
     tracing::info!(user.id = id.0, user.role = %user.role, "user created");
+    if welcome_by_mail {
+        welcome::greet(cx, &user, first_password);
+    }
     Ok(user)
 }
 

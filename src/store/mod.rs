@@ -24,6 +24,7 @@ pub mod api_keys;
 pub mod auth_changes;
 pub mod deployment;
 pub mod login_failures;
+pub mod password_reset;
 pub mod projects;
 pub mod sessions;
 pub mod span_batch;

@@ -128,6 +128,9 @@ fn a_bad_variable_stops_the_start_with_one_line_that_names_it() {
     }
     let said = fails(&["serve"], &[("PHOENIX_ENABLE_AUTH", "true")]);
     assert!(said.contains("PHOENIX_SECRET"), "{said}");
+    let said = fails(&["serve"], &[("PHOENIX_SMTP_HOSTNAME", "smtp.example.com")]);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("PHOENIX_SMTP_USERNAME"), "{said}");
     let said = fails(&["serve"], &[("PHOENIX_ENABLE_AUTH", "true"), ("PHOENIX_SECRET", "tiny1")]);
     assert!(said.contains("PHOENIX_SECRET") && !said.contains("tiny1"), "{said}");
 }

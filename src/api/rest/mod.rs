@@ -7,6 +7,7 @@ pub mod auth;
 pub mod health;
 pub mod openapi;
 pub mod page;
+pub mod password_reset;
 pub mod problem;
 pub mod v1;
 
@@ -114,5 +115,5 @@ pub(crate) use route;
 /// Returns every REST route.
 #[must_use]
 pub fn routes() -> Routes {
-    Routes::default().merge(health::routes()).merge(auth::routes()).merge(v1::routes())
+    Routes::default().merge(health::routes()).merge(auth::routes()).merge(password_reset::routes()).merge(v1::routes())
 }

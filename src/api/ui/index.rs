@@ -11,6 +11,7 @@ use super::assets;
 use crate::{
     api::{API_VERSION, ApiOptions, SERVER_VERSION},
     domain::secret::random_bytes,
+    service::Services,
 };
 
 /// A page of the bundle.
@@ -39,13 +40,13 @@ const MISSING: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">
 impl Pages {
     /// Prepares the pages.
     #[must_use]
-    pub fn new(options: &ApiOptions, auth_enabled: bool) -> Self {
+    pub fn new(options: &ApiOptions, services: &Services) -> Self {
         let config = json!({
             "basename": options.root_path,
             "platformVersion": API_VERSION,
             "serverVersion": SERVER_VERSION,
-            "authenticationEnabled": auth_enabled,
-            "passwordResetEmailEnabled": false,
+            "authenticationEnabled": services.auth_enabled(),
+            "passwordResetEmailEnabled": services.mail_enabled(),
             "basicAuthDisabled": false,
             "oAuth2Idps": [],
             "ldapEnabled": false,

@@ -10,6 +10,7 @@ use phoenix_server::{
         scope::{Role, Scope},
         time::{Clock, UnixNanos},
     },
+    mail::{Letter, Mailer, Outbox},
 };
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -38,6 +39,7 @@ pub struct TestApp {
     pub clock: Clock,
     pub config: Config,
     keys: AtomicU32,
+    mail: Option<(Mailer, Outbox)>,
     _dir: TempDir,
 }
 
@@ -49,12 +51,35 @@ impl TestApp {
 
     /// With a change to the configuration.
     pub async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start(engine, change, None).await
+    }
+
+    /// With mail on, kept in memory.
+    pub async fn with_mail(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        let mail = Mailer::memory("noreply@example.com".parse().unwrap());
+        Self::start(engine, change, Some(mail)).await
+    }
+
+    async fn start(engine: Engine, change: impl FnOnce(&mut Config), mail: Option<(Mailer, Outbox)>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = config(engine, dir.path());
         change(&mut config);
         let clock = Clock::manual(UnixNanos::parse("2026-06-01T12:00:00Z").unwrap());
-        let app = App::start(&config, clock.clone()).await.unwrap();
-        Self { app, clock, config, keys: AtomicU32::new(0), _dir: dir }
+        let mailer = mail.as_ref().map(|(mailer, _)| mailer.clone());
+        let app = App::start_with(&config, clock.clone(), mailer).await.unwrap();
+        Self { app, clock, config, keys: AtomicU32::new(0), mail, _dir: dir }
+    }
+
+    /// The mails since the last look, once everything that was asked for is done.
+    pub async fn mails(&self) -> Vec<Letter> {
+        let (mailer, outbox) = self.mail.as_ref().unwrap();
+        let (done, wait) = tokio::sync::oneshot::channel();
+        mailer.queue(async move {
+            let _ = done.send(());
+            None
+        });
+        wait.await.unwrap();
+        outbox.drain()
     }
 
     /// Nobody.
