@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use crate::{
-    api::{self, ApiOptions, otlp::http::BodyLimits},
+    api::{self, ApiOptions, client_address::TrustedProxies, origin::OriginOptions, otlp::http::BodyLimits},
     auth::{authenticator::Authenticator, cookie::CookieOptions, jwt::Tokens, password::Passwords},
     config::{Config, DatabaseTarget, SqliteTarget},
     db::{self, Db},
@@ -118,6 +118,12 @@ impl App {
         let options = ApiOptions {
             root_path: config.http.root_path.clone(),
             public_url: config.http.public_url(),
+            trusted_proxies: TrustedProxies::new(&config.http.trusted_proxies),
+            origins: OriginOptions {
+                allowed: config.http.allowed_origins.clone(),
+                trusted: auth.csrf_trusted_origins.clone(),
+                root_url: config.http.root_url.as_ref().map(ToString::to_string),
+            },
             cookies: CookieOptions { path: auth.cookies_path.clone(), secure: auth.use_secure_cookies },
             body_limits: BodyLimits {
                 compressed: config.http.max_request_body_bytes,

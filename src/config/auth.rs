@@ -182,8 +182,10 @@ pub struct AuthConfig {
     )]
     pub cookies_path: String,
 
-    /// Origins whose requests are accepted, comma-separated URLs; unset means that `Origin` and
-    /// `Referer` are not checked.
+    /// Origins that requests may come from, the server's own included, comma-separated URLs whose
+    /// host names are compared: every other `Origin` or `Referer` is refused, for reading too. Unset
+    /// means that only changes made by cookie alone must come from this server's own pages or from
+    /// `PHOENIX_ALLOWED_ORIGINS`.
     #[arg(
         long,
         env = "PHOENIX_CSRF_TRUSTED_ORIGINS",

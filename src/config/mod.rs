@@ -34,7 +34,7 @@ use url::Url;
 
 pub use self::auth::{AdminSeed, AuthConfig};
 pub use self::database::{DatabaseConfig, DatabaseTarget, PostgresTarget, SqliteTarget};
-pub use self::http::{HttpConfig, IpNetwork};
+pub use self::http::HttpConfig;
 pub use self::ingest::IngestConfig;
 pub use self::mail::MailConfig;
 pub use self::telemetry::{LogLevel, LoggingMode, TelemetryConfig};
@@ -265,16 +265,11 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
     ),
     ("this version shows no management links", &["PHOENIX_MANAGEMENT_URL"]),
     (
-        "this version answers no cross-origin requests and leaves the defence against forged ones to SameSite cookies",
-        &["PHOENIX_ALLOWED_ORIGINS", "PHOENIX_CSRF_TRUSTED_ORIGINS"],
-    ),
-    (
         "this version limits logins by the number of hashes at once alone",
         &[
             "PHOENIX_DISABLE_RATE_LIMIT",
             "PHOENIX_DISABLE_BRUTE_FORCE_LOGIN_PROTECTION",
             "PHOENIX_BRUTE_FORCE_LOGIN_PROTECTION_MAX_ATTEMPTS",
-            "PHOENIX_TRUSTED_PROXIES",
         ],
     ),
     ("this version resets no passwords by mail", &["PHOENIX_PASSWORD_RESET_TOKEN_EXPIRY_MINUTES"]),

@@ -4,6 +4,7 @@
 
 pub mod api_key;
 pub mod attributes;
+pub mod client_address;
 pub mod id;
 pub mod page;
 pub mod project;

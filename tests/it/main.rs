@@ -15,6 +15,7 @@ mod durability;
 mod ingest;
 mod layers;
 mod login;
+mod origin;
 mod process;
 mod projects;
 mod spans;
