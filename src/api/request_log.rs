@@ -1,6 +1,7 @@
 //! Request id, one log line a request, and the headers of every answer.
 //!
-//! What is logged of a request: method, path, status, address of the client, time. Never a header, a query string or a body.
+//! What is logged of a request: method, path, status, address of the client, time. Never a header, a query string or a
+//! body.
 
 use std::{
     future::Future,

@@ -162,7 +162,8 @@ pub struct AuthConfig {
     )]
     pub password_reset_token_expiry: Duration,
 
-    /// Marks cookies `Secure`, so that browsers send them over HTTPS alone.
+    /// Marks cookies `Secure`, so that browsers send them over HTTPS alone; always so when the HTTP
+    /// listener itself speaks TLS.
     #[arg(
         long,
         env = "PHOENIX_USE_SECURE_COOKIES",

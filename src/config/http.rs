@@ -69,7 +69,7 @@ pub struct HttpConfig {
     pub root_path: String,
 
     /// URL under which users reach this server; links in mails and the token issuer are built on
-    /// it. Unset means `http://`, `PHOENIX_HOST`, `PHOENIX_PORT` and `PHOENIX_HOST_ROOT_PATH`.
+    /// it. Unset means `http://` or `https://`, `PHOENIX_HOST`, `PHOENIX_PORT` and `PHOENIX_HOST_ROOT_PATH`.
     #[arg(
         long,
         env = "PHOENIX_ROOT_URL",
@@ -231,6 +231,10 @@ pub struct HttpConfig {
         value_parser = value(items)
     )]
     pub grpc_interceptor_paths: List<String>,
+
+    /// Whether the HTTP listener speaks TLS; filled in from the TLS settings.
+    #[arg(skip)]
+    pub(super) over_tls: bool,
 }
 
 impl HttpConfig {
@@ -251,7 +255,8 @@ impl HttpConfig {
             Ok(IpAddr::V6(address)) => format!("[{address}]"),
             _ => self.host.clone(),
         };
-        format!("http://{host}:{}{}", self.port, self.root_path)
+        let scheme = if self.over_tls { "https" } else { "http" };
+        format!("{scheme}://{host}:{}{}", self.port, self.root_path)
     }
 
     /// Returns the absolute data directory, which may not exist yet.

@@ -101,7 +101,7 @@ impl Config {
         self.database.validate()?;
         self.mail.validate()?;
         self.tls.validate()?;
-        self.tls.ensure_not_requested()?;
+        self.http.over_tls = self.tls.for_http();
         self.database.log_sql = self.telemetry.log_sql;
         Ok(())
     }
@@ -216,17 +216,6 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
             "PHOENIX_SMTP_PASSWORD_FILE",
             "PHOENIX_SMTP_MAIL_FROM",
             "PHOENIX_SMTP_VALIDATE_CERTS",
-        ],
-    ),
-    (
-        "this version does not terminate TLS",
-        &[
-            "PHOENIX_TLS_CERT_FILE",
-            "PHOENIX_TLS_KEY_FILE",
-            "PHOENIX_TLS_KEY_FILE_PASSWORD",
-            "PHOENIX_TLS_KEY_FILE_PASSWORD_FILE",
-            "PHOENIX_TLS_CA_FILE",
-            "PHOENIX_TLS_VERIFY_CLIENT",
         ],
     ),
     (

@@ -19,4 +19,5 @@ mod origin;
 mod process;
 mod projects;
 mod spans;
+mod tls;
 mod ui;

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 
-use crate::support::{Answer, Client, Engine, TestApp, app::PASSWORD};
+use crate::support::{Answer, Client, Engine, TestApp, app::PASSWORD, process::Process};
 
 const HOST: &str = "phoenix.example:6006";
 const OWN: &str = "http://phoenix.example:6006";
@@ -88,7 +88,7 @@ async fn a_change_by_cookie_must_come_from_a_page_of_this_server() {
         &[("origin", OWN)],
         &[("origin", PARTNER)],
         // A proxy that ends TLS and passes the host on.
-        &[("host", "phoenix.example"), ("origin", "https://phoenix.example")],
+        &[("origin", "https://phoenix.example:6006")],
         &[("sec-fetch-site", "same-origin"), ("origin", "https://in.the.browser")],
         &[("sec-fetch-site", "none")],
         &[("sec-fetch-site", "same-site"), ("origin", PARTNER)],
@@ -97,12 +97,7 @@ async fn a_change_by_cookie_must_come_from_a_page_of_this_server() {
         &[("referer", "https://evil.example/page")],
     ];
     for headers in passing {
-        let session = if headers.iter().any(|(name, _)| *name == "host") {
-            headers.iter().fold(session.clone(), |client, (name, value)| client.header(name, value))
-        } else {
-            with(&session, headers)
-        };
-        let answer = session.graphql("mutation { createSystemApiKey(input: {name: \"x\"}) { jwt } }").await.expect(200);
+        let answer = change(&session, headers).await.expect(200);
         assert_eq!(answer.json()["errors"], serde_json::Value::Null, "{headers:?}");
     }
     let refused: &[&[(&str, &str)]] = &[
@@ -219,4 +214,21 @@ async fn a_prefix_of_a_proxy_hides_no_path_from_the_rules() {
     let evil = with(&app.anonymous(), &[("origin", "https://evil.example")]);
     evil.post("/phoenix/auth/login", &body).await.expect(403);
     evil.post("/auth/login", &body).await.expect(403);
+}
+
+#[tokio::test]
+async fn what_a_client_says_of_its_address_counts_only_through_a_trusted_proxy() {
+    for (trusted, logged) in [("", "127.0.0.1"), ("10.0.0.0/8", "127.0.0.1"), ("127.0.0.0/8,", "198.51.100.1")] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let environment = [("PHOENIX_TRUSTED_PROXIES", trusted), ("RUST_LOG", "phoenix_server=debug")];
+        let stderr = std::fs::File::create(&log).unwrap().into();
+        let mut process = Process::start_logging(Engine::Sqlite, dir.path(), "", &environment, stderr).await;
+        let request = reqwest::Client::new().get(process.url("/v1/projects"));
+        request.header("x-forwarded-for", "203.0.113.9, 198.51.100.1").send().await.unwrap();
+        assert!(process.terminate());
+        let log = std::fs::read_to_string(log).unwrap();
+        let line = log.lines().find(|line| line.contains("/v1/projects")).unwrap();
+        assert!(line.contains(&format!("client.address=\"{logged}\"")), "{trusted}: {line}");
+    }
 }

@@ -37,6 +37,17 @@ impl Process {
 
     /// Starts it with further variables.
     pub async fn start_with(engine: Engine, dir: &Path, schema: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_logging(engine, dir, schema, environment, Stdio::inherit()).await
+    }
+
+    /// Starts it with its log going somewhere else.
+    pub async fn start_logging(
+        engine: Engine,
+        dir: &Path,
+        schema: &str,
+        environment: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
         let (port, grpc_port) = free_ports();
         let mut command = command(&["serve"]);
         command
@@ -48,13 +59,18 @@ impl Process {
             .env("PHOENIX_SECRET", SECRET)
             .env("PHOENIX_ADMIN_SECRET", ADMIN_SECRET)
             .envs(environment.iter().copied())
-            .stdout(Stdio::null());
+            .stdout(Stdio::null())
+            .stderr(log);
         if engine == Engine::Postgres {
             command.env("PHOENIX_SQL_DATABASE_URL", postgres_url()).env("PHOENIX_SQL_DATABASE_SCHEMA", schema);
         }
         let process = Self { child: command.spawn().unwrap(), port, grpc_port };
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !reqwest::get(process.url("/readyz")).await.is_ok_and(|r| r.status() == 200) {
+        // Over TLS an answer that asks for it is as good: the listeners open when all else is ready.
+        let over_tls =
+            environment.iter().any(|(name, value)| name.starts_with("PHOENIX_TLS_ENABLED") && *value == "true");
+        let is_ready = |status: u16| status == 200 || over_tls && status == 400;
+        while !reqwest::get(process.url("/readyz")).await.is_ok_and(|r| is_ready(r.status().as_u16())) {
             assert!(Instant::now() < deadline, "not ready in time");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
