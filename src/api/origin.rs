@@ -238,13 +238,10 @@ impl Rules {
 /// Whether the request changes something and proves who sends it, if at all, only by what a browser adds by itself.
 fn acts_by_browser(request: &Request) -> bool {
     let (headers, path) = (request.headers(), request.uri().path());
-    let logout = path == "/auth/logout";
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
-    if is_safe && !logout || bearer::offered(headers) != Offered::Nothing {
-        return false;
-    }
     let has_cookie = || [cookie::ACCESS, cookie::REFRESH].iter().any(|name| cookie::find(headers, name).is_some());
-    path.starts_with("/auth/") || has_cookie()
+    let changes = if is_safe { path == "/auth/logout" } else { path.starts_with("/auth/") || has_cookie() };
+    changes && bearer::offered(headers) == Offered::Nothing
 }
 
 /// Paths that pages of any origin use, by protocols that defend themselves.

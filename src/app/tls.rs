@@ -174,12 +174,24 @@ async fn handshake(mut stream: TcpStream, config: Arc<ServerConfig>) -> io::Resu
     // A method of HTTP. TLS starts with a byte that is no letter.
     if first[0].is_ascii_uppercase() {
         stream.write_all(PLAIN_ANSWER.as_bytes()).await?;
-        stream.shutdown().await?;
-        // What is left unread would reset the connection, and the answer with it.
-        tokio::io::copy(&mut stream.take(64 << 10), &mut tokio::io::sink()).await?;
+        part(stream).await;
         return Err(io::Error::new(io::ErrorKind::InvalidData, "HTTP without TLS"));
     }
-    TlsAcceptor::from(config).accept(stream).await
+    match TlsAcceptor::from(config).accept(stream).into_fallible().await {
+        Ok(stream) => Ok(stream),
+        Err((error, stream)) => {
+            part(stream).await;
+            Err(error)
+        }
+    }
+}
+
+/// Ends a connection so that what was written last arrives: what is left unread would reset it, and a client without a
+/// certificate, say, would take the refusal for a fault of the network.
+async fn part(mut stream: TcpStream) {
+    if stream.shutdown().await.is_ok() {
+        let _ = tokio::io::copy(&mut stream.take(64 << 10), &mut tokio::io::sink()).await;
+    }
 }
 
 /// The handshakes under way, oldest first.

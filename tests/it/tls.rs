@@ -256,6 +256,10 @@ async fn a_demanded_client_certificate_must_be_issued_or_listed() {
                 client = client.identity(shown.identity());
             }
             let answer = client.build().unwrap().get(https(&process, "/healthz")).send().await;
+            if what == "none" {
+                let told = format!("{:?}", answer.as_ref().unwrap_err());
+                assert!(told.contains("CertificateRequired"), "{version:?}: {told}");
+            }
             assert_eq!(answer.is_ok_and(|a| a.status() == 200), accepted, "{what} {version:?}");
         }
         let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&pair.certificate));

@@ -18,15 +18,15 @@ from .polling import poll
 IS_PEER = os.environ.get("PHOENIX_TEST_IS_PEER") == "1"
 STOP_SECONDS = 30
 
-# One certificate for server and client, self-signed and its own authority, and its key, encrypted by OpenSSL.
-TLS_CERTIFICATE = Path(__file__).with_name("tls-cert.pem")
-TLS_KEY = Path(__file__).with_name("tls-key.pem")
-TLS_KEY_PASSWORD = "correct-horse"
+# One certificate for server and client, self-signed and its own authority, and its key, as it is and encrypted.
+TLS_FILES = Path(__file__).parents[2] / "it" / "fixtures" / "tls"
+TLS_CERTIFICATE = TLS_FILES / "localhost-cert.pem"
+TLS_KEY = TLS_FILES / "ec-pkcs8.pem"
 MUTUAL_TLS = {
     "PHOENIX_TLS_ENABLED": "true",
     "PHOENIX_TLS_CERT_FILE": str(TLS_CERTIFICATE),
-    "PHOENIX_TLS_KEY_FILE": str(TLS_KEY),
-    "PHOENIX_TLS_KEY_FILE_PASSWORD": TLS_KEY_PASSWORD,
+    "PHOENIX_TLS_KEY_FILE": str(TLS_FILES / "ec-pkcs8-default.pem"),
+    "PHOENIX_TLS_KEY_FILE_PASSWORD": "correct-horse",
     "PHOENIX_TLS_CA_FILE": str(TLS_CERTIFICATE),
     "PHOENIX_TLS_VERIFY_CLIENT": "true",
 }
