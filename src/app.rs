@@ -1,6 +1,8 @@
 //! Composition root: configuration to database, services, routers, jobs; and the order of starting and stopping.
 
-use std::{net::SocketAddr, time::Duration};
+pub mod tls;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use axum::{body::Body, extract::ConnectInfo};
@@ -11,11 +13,16 @@ use hyper_util::{
 };
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use crate::{
-    api::{self, ApiOptions, otlp::http::BodyLimits},
+    api::{
+        self, ApiOptions,
+        client_address::{OverTls, TrustedProxies},
+        origin::OriginOptions,
+        otlp::http::BodyLimits,
+    },
     auth::{authenticator::Authenticator, cookie::CookieOptions, jwt::Tokens, password::Passwords},
     config::{Config, DatabaseTarget, SqliteTarget},
     db::{self, Db},
@@ -25,6 +32,7 @@ use crate::{
     mail::{Mailer, Site, SmtpOptions},
     service::{Services, Settings, bootstrap, welcome},
 };
+use tls::Tls;
 
 /// A client has this long to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -155,7 +163,16 @@ impl App {
         let options = ApiOptions {
             root_path: config.http.root_path.clone(),
             public_url: config.http.public_url(),
-            cookies: CookieOptions { path: auth.cookies_path.clone(), secure: auth.use_secure_cookies },
+            trusted_proxies: TrustedProxies::new(&config.http.trusted_proxies),
+            origins: OriginOptions {
+                allowed: config.http.allowed_origins.clone(),
+                trusted: auth.csrf_trusted_origins.clone(),
+                root_url: config.http.root_url.as_ref().map(ToString::to_string),
+            },
+            cookies: CookieOptions {
+                path: auth.cookies_path.clone(),
+                secure: auth.use_secure_cookies || config.tls.for_http(),
+            },
             body_limits: BodyLimits {
                 compressed: config.http.max_request_body_bytes,
                 decompressed: config.http.max_decompressed_body_bytes,
@@ -196,7 +213,13 @@ impl App {
 }
 
 /// Serves connections of one listener until the token is cancelled, then lets those under way end.
-pub async fn serve(listener: TcpListener, router: api::App, stop: CancellationToken, patience: Duration) {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: api::App,
+    stop: CancellationToken,
+    patience: Duration,
+) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     builder
@@ -208,8 +231,10 @@ pub async fn serve(listener: TcpListener, router: api::App, stop: CancellationTo
         .initial_connection_window_size(4 * STREAM_WINDOW)
         .max_frame_size(MAX_FRAME)
         .keep_alive_interval(Some(Duration::from_secs(30)));
+    let builder = Arc::new(builder);
     let connections = GracefulShutdown::new();
     let tracker = TaskTracker::new();
+    let cut = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -226,16 +251,41 @@ pub async fn serve(listener: TcpListener, router: api::App, stop: CancellationTo
         };
         // Small answers must not wait for the acknowledgement of the ones before.
         let _ = stream.set_nodelay(true);
+        let over_tls = tls.as_ref().map(|_| OverTls);
         let router = router.clone().map_request(move |request: hyper::Request<hyper::body::Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo::<SocketAddr>(address));
+            if let Some(over_tls) = over_tls {
+                request.extensions_mut().insert(over_tls);
+            }
             request
         });
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();
-        let connection = connections.watch(connection);
+        let (builder, watcher) = (Arc::clone(&builder), connections.watcher());
+        let (tls, stop, cut) = (tls.clone(), stop.clone(), cut.clone());
         tracker.spawn(async move {
-            if let Err(error) = connection.await {
+            let stream = match tls {
+                None => Either::Left(stream),
+                Some(tls) => {
+                    let accepted = tokio::select! {
+                        accepted = tls.accept(stream) => accepted,
+                        () = stop.cancelled() => return,
+                    };
+                    match accepted {
+                        Ok(stream) => Either::Right(Box::new(stream)),
+                        Err(error) => {
+                            tracing::debug!(client.address = %address.ip(), error = %error, "no TLS handshake");
+                            return;
+                        }
+                    }
+                }
+            };
+            let connection =
+                builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router));
+            let ended = tokio::select! {
+                ended = watcher.watch(connection) => ended,
+                () = cut.cancelled() => return,
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error = %error, "connection ended badly");
             }
         });
@@ -243,5 +293,7 @@ pub async fn serve(listener: TcpListener, router: api::App, stop: CancellationTo
     drop(listener);
     if tokio::time::timeout(patience, connections.shutdown()).await.is_err() {
         tracing::warn!("some connections were still open when the time to stop was up");
+        // Each holds a way to the writer, which the rest of the stop waits for.
+        cut.cancel();
     }
 }

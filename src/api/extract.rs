@@ -2,11 +2,11 @@
 //!
 //! `Cx` comes first in every handler, so that permission is checked before the body is read.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::{
     body::Body,
-    extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts},
+    extract::{FromRef, FromRequest, FromRequestParts},
     http::{Request, header, request::Parts},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::rest::problem::Problem;
 use crate::{
-    domain::{scope::Access, session::Device},
+    domain::{client_address::ClientAddress, scope::Access, session::Device},
     error::Error,
     service::{Services, cx::Cx},
 };
@@ -44,8 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         // A request that came by no socket came from within.
-        let socket = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let address = socket.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |c| c.0.ip());
+        let address = parts.extensions.get::<ClientAddress>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |a| a.0);
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok());
         Ok(Self(Device::new(address, user_agent)))
     }

@@ -1,12 +1,15 @@
 //! Every way in: REST, GraphQL, OTLP and the web UI, behind one authentication layer.
 //!
 //! [`router`] is the one list of what surrounds a request, outermost first:
-//! prefix rewriting, request id and log line with the headers of every answer, panics caught, compression, the caller
-//! identified, then the routes. Permission is asked by each handler's first argument.
+//! the client's address, prefix rewriting, request id and log line with the headers of every answer, panics caught,
+//! compression, pages of other origins refused or answered, the caller identified, then the routes. Permission is asked
+//! by each handler's first argument.
 
+pub mod client_address;
 pub mod drain;
 pub mod extract;
 pub mod graphql;
+pub mod origin;
 pub mod otlp;
 pub mod request_log;
 pub mod rest;
@@ -38,6 +41,8 @@ use crate::{
     error::Error,
     service::{Services, cx::Cx},
 };
+use client_address::TrustedProxies;
+use origin::{OriginLayer, OriginOptions};
 use otlp::http::BodyLimits;
 use request_log::RequestLogLayer;
 use rest::problem::Problem;
@@ -54,6 +59,10 @@ pub struct ApiOptions {
     pub root_path: String,
     /// Origin (and path) under which people reach the server, without a slash at the end.
     pub public_url: String,
+    /// Proxies that are believed about where a request comes from.
+    pub trusted_proxies: TrustedProxies,
+    /// Whose pages may ask.
+    pub origins: OriginOptions,
     /// How login cookies are written.
     pub cookies: CookieOptions,
     /// Bounds of OTLP bodies.
@@ -131,6 +140,7 @@ pub fn router(services: &Services, options: ApiOptions) -> App {
     let (rest, document) = rest::routes().into_parts();
     let document = rest::openapi::finish(document);
     let ui = ui::index::Pages::new(&options, services);
+    let (proxies, origins) = (options.trusted_proxies.clone(), options.origins.clone());
     let state = ApiState(Arc::new(Inner {
         openapi: document.to_json().unwrap_or_default(),
         schema: graphql::schema(),
@@ -147,10 +157,15 @@ pub fn router(services: &Services, options: ApiOptions) -> App {
     // Around the router, not within it: there each layer would be boxed and cloned once more for every route.
     let around = ServiceBuilder::new()
         .map_response(|response: axum::http::Response<_>| response.map(Body::new))
-        .map_request(move |request| rewrite(request, state.root_path()))
+        .map_request(move |mut request| {
+            proxies.stamp(&mut request);
+            rewrite(request, state.root_path())
+        })
         .layer(log)
         .layer(CatchPanicLayer::custom(panic_answer))
         .layer(compression())
+        .layer(OriginLayer::new(&origins))
+        .option_layer(origin::cors(&origins))
         .layer(IdentifyLayer(services.authenticator().clone()));
     App::new(around.service(router))
 }

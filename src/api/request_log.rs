@@ -1,10 +1,10 @@
 //! Request id, one log line a request, and the headers of every answer.
 //!
-//! What is logged of a request: method, path, status, time. Never a header, a query string or a body.
+//! What is logged of a request: method, path, status, address of the client, time. Never a header, a query string or a
+//! body.
 
 use std::{
     future::Future,
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -12,12 +12,13 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, Request},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
 };
 use tower::{Layer, Service};
 
-use super::{API_VERSION, drain, graphql::RequestId};
+use super::{API_VERSION, client_address::OverTls, drain, graphql::RequestId};
+use crate::domain::client_address::ClientAddress;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-phoenix-server-version");
@@ -85,6 +86,7 @@ where
         let logged = tracing::enabled!(tracing::Level::DEBUG);
         let line = logged.then(|| (request.method().clone(), request.uri().path().to_owned(), client(&request)));
         let suffix = Arc::clone(&self.challenge_suffix);
+        let over_tls = request.extensions().get::<OverTls>().is_some();
         let (parts, body) = request.into_parts();
         let (body, leftover) = drain::share(body);
         let answer = self.inner.call(Request::from_parts(parts, body));
@@ -113,6 +115,9 @@ where
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
             headers.insert(REQUEST_ID, id);
+            if over_tls {
+                headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+            }
             if status == StatusCode::UNAUTHORIZED {
                 name_metadata(headers, &suffix);
             }
@@ -123,6 +128,9 @@ where
 
 /// Our own name and version, beside the version of the API.
 const SERVER: &str = concat!("phoenix-server/", env!("CARGO_PKG_VERSION"));
+
+/// A year of HTTPS alone for this host; its subdomains are not ours to decide on.
+const HSTS: &str = "max-age=31536000";
 
 /// Takes over the id that a proxy gave, if it looks like one, or makes one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
@@ -144,5 +152,5 @@ fn name_metadata(headers: &mut HeaderMap, suffix: &str) {
 }
 
 fn client(request: &Request) -> String {
-    request.extensions().get::<ConnectInfo<SocketAddr>>().map_or_else(String::new, |c| c.0.ip().to_string())
+    request.extensions().get::<ClientAddress>().map_or_else(String::new, ToString::to_string)
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::{API_VERSION, SERVER_VERSION},
-    app::{self, App},
+    app::{self, App, tls::Tls},
     config::{Config, DatabaseTarget, LoggingMode, SqliteTarget},
     domain::time::Clock,
     telemetry,
@@ -25,13 +25,28 @@ pub(super) async fn run(config: Config, warnings: &[String]) -> Result<()> {
     }
     // Listened for from the start: whoever sees the server answer may stop it.
     let signals = Signals::listen()?;
+    for warning in config.tls.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let tls = Tls::load(&config.tls)?;
     // Bound first: a port that is taken must stop the start before the database is touched.
     let http = bind("PHOENIX_PORT", &config.http.host, config.http.port).await?;
     let grpc = bind("PHOENIX_GRPC_PORT", config.http.grpc_bind_host(), config.http.grpc_port).await?;
     let app = App::start(&config, Clock::system()).await?;
     let stop = CancellationToken::new();
     let patience = config.http.shutdown_timeout;
-    let servers = [http, grpc].map(|l| app::serve(l, app.router.clone(), stop.clone(), patience));
+    let servers = [(http, config.tls.for_http()), (grpc, config.tls.for_grpc())].map(|(listener, over_tls)| {
+        let tls = tls.clone().filter(|_| over_tls);
+        app::serve(listener, tls, app.router.clone(), stop.clone(), patience)
+    });
+    let certificates = {
+        let stop = stop.clone();
+        async move {
+            if let Some(tls) = tls {
+                tls.watch(stop).await;
+            }
+        }
+    };
     summarize(&config);
     let [http, grpc] = servers;
     let signal = async {
@@ -39,7 +54,7 @@ pub(super) async fn run(config: Config, warnings: &[String]) -> Result<()> {
         tracing::info!(signal = received, "stopping: no new connections, queued spans are committed");
         stop.cancel();
     };
-    tokio::join!(http, grpc, signal);
+    tokio::join!(http, grpc, certificates, signal);
     app.stop().await;
     tracing::info!("stopped");
     Ok(())
@@ -76,8 +91,10 @@ fn summarize(config: &Config) {
         other => other.to_owned(),
     };
     let root = &config.http.root_path;
-    let ui = format!("http://{}:{}{root}", host(&config.http.host), config.http.port);
-    let grpc = format!("http://{}:{}", host(config.http.grpc_bind_host()), config.http.grpc_port);
+    let scheme = |over_tls| if over_tls { "https" } else { "http" };
+    let (http, grpc) = (scheme(config.tls.for_http()), scheme(config.tls.for_grpc()));
+    let ui = format!("{http}://{}:{}{root}", host(&config.http.host), config.http.port);
+    let grpc = format!("{grpc}://{}:{}", host(config.http.grpc_bind_host()), config.http.grpc_port);
     let database = match config.database.target(config.http.working_dir()) {
         Ok(DatabaseTarget::Sqlite(SqliteTarget::File(path))) => format!("SQLite, {}", path.display()),
         Ok(DatabaseTarget::Sqlite(SqliteTarget::Memory)) => "SQLite, gone when the server stops".to_owned(),

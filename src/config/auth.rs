@@ -162,7 +162,8 @@ pub struct AuthConfig {
     )]
     pub password_reset_token_expiry: Duration,
 
-    /// Marks cookies `Secure`, so that browsers send them over HTTPS alone.
+    /// Marks cookies `Secure`, so that browsers send them over HTTPS alone; always so when the HTTP
+    /// listener itself speaks TLS.
     #[arg(
         long,
         env = "PHOENIX_USE_SECURE_COOKIES",
@@ -182,8 +183,10 @@ pub struct AuthConfig {
     )]
     pub cookies_path: String,
 
-    /// Origins whose requests are accepted, comma-separated URLs; unset means that `Origin` and
-    /// `Referer` are not checked.
+    /// Origins that requests may come from, the server's own included, comma-separated URLs whose
+    /// host names are compared: every other `Origin` or `Referer` is refused, for reading too. Unset
+    /// means that only changes made by cookie alone must come from this server's own pages or from
+    /// `PHOENIX_ALLOWED_ORIGINS`.
     #[arg(
         long,
         env = "PHOENIX_CSRF_TRUSTED_ORIGINS",

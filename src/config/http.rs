@@ -2,12 +2,12 @@
 //! sizes, proxies. Holds no limits of the ingest queue and no cookies; serves `app`, which hands
 //! the values to `api`.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ArgAction;
+use ipnet::{IpNet, Ipv4Net};
 use url::Url;
 
 use super::{ConfigError, List, Optional, boolean, items, path, seconds, shown, text, value, web_url, whole};
@@ -69,7 +69,7 @@ pub struct HttpConfig {
     pub root_path: String,
 
     /// URL under which users reach this server; links in mails and the token issuer are built on
-    /// it. Unset means `http://`, `PHOENIX_HOST`, `PHOENIX_PORT` and `PHOENIX_HOST_ROOT_PATH`.
+    /// it. Unset means `http://` or `https://`, `PHOENIX_HOST`, `PHOENIX_PORT` and `PHOENIX_HOST_ROOT_PATH`.
     #[arg(
         long,
         env = "PHOENIX_ROOT_URL",
@@ -89,18 +89,19 @@ pub struct HttpConfig {
     )]
     pub working_dir: Optional<PathBuf>,
 
-    /// Origins whose pages may call this server with credentials (CORS), comma-separated.
+    /// Origins whose pages may call this server with credentials (CORS), comma-separated, such as
+    /// `https://app.example`; `*` lets every page call without cookies.
     #[arg(
         long,
         env = "PHOENIX_ALLOWED_ORIGINS",
         default_value = "",
         hide_default_value = true,
-        value_parser = value(items)
+        value_parser = value(cors_origins)
     )]
     pub allowed_origins: List<String>,
 
-    /// Networks of the reverse proxies whose `X-Forwarded-*` headers are believed, comma-separated,
-    /// such as `10.0.0.0/8, ::1`.
+    /// Networks of the reverse proxies whose `Forwarded` and `X-Forwarded-*` headers are believed,
+    /// comma-separated, such as `10.0.0.0/8, ::1`; from everyone else they are ignored.
     #[arg(
         long,
         env = "PHOENIX_TRUSTED_PROXIES",
@@ -108,7 +109,7 @@ pub struct HttpConfig {
         hide_default_value = true,
         value_parser = value(networks)
     )]
-    pub trusted_proxies: List<IpNetwork>,
+    pub trusted_proxies: List<IpNet>,
 
     /// Largest request body, in bytes as sent, before decompression.
     #[arg(
@@ -230,6 +231,10 @@ pub struct HttpConfig {
         value_parser = value(items)
     )]
     pub grpc_interceptor_paths: List<String>,
+
+    /// Whether the HTTP listener speaks TLS; filled in from the TLS settings.
+    #[arg(skip)]
+    pub(super) over_tls: bool,
 }
 
 impl HttpConfig {
@@ -250,7 +255,8 @@ impl HttpConfig {
             Ok(IpAddr::V6(address)) => format!("[{address}]"),
             _ => self.host.clone(),
         };
-        format!("http://{host}:{}{}", self.port, self.root_path)
+        let scheme = if self.over_tls { "https" } else { "http" };
+        format!("{scheme}://{host}:{}{}", self.port, self.root_path)
     }
 
     /// Returns the URL of the web UI without a slash at the end: the public URL, which need not say the root path.
@@ -279,67 +285,6 @@ impl HttpConfig {
     }
 }
 
-/// A network in CIDR notation; an address alone is a network of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IpNetwork {
-    address: IpAddr,
-    prefix: u8,
-}
-
-impl IpNetwork {
-    /// Reports whether the address lies in this network; an IPv4 address mapped into IPv6 counts as
-    /// IPv4.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let shift = 32_u32.saturating_sub(u32::from(self.prefix));
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let shift = 128_u32.saturating_sub(u32::from(self.prefix));
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for IpNetwork {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let problem = || {
-            format!(
-                "{} is not a network; allowed: CIDR such as `10.0.0.0/8` or `fd00::/8`, or one address",
-                shown(text)
-            )
-        };
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.trim().parse().map_err(|_| problem())?;
-        let widest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(prefix) => prefix.trim().parse::<u8>().ok().filter(|bits| *bits <= widest).ok_or_else(problem)?,
-            None => widest,
-        };
-        // `::ffff:10.0.0.0/104` and `10.0.0.0/8` are one network, and addresses are compared in the
-        // latter form.
-        match address {
-            IpAddr::V6(v6) if prefix >= 96 && is_mapped(v6) => {
-                Ok(Self { address: v6.to_canonical(), prefix: prefix - 96 })
-            }
-            _ => Ok(Self { address, prefix }),
-        }
-    }
-}
-
-fn is_mapped(address: Ipv6Addr) -> bool {
-    address.to_ipv4_mapped().is_some()
-}
-
 fn or(given: &str, default: &str) -> String {
     if given.is_empty() { default } else { given }.to_owned()
 }
@@ -356,8 +301,41 @@ pub(super) fn port(given: &str) -> Result<u16, String> {
     whole(given, 0..=u16::MAX)
 }
 
-fn networks(given: &str) -> Result<Vec<IpNetwork>, String> {
-    items(given)?.iter().map(|item| item.parse()).collect()
+fn networks(given: &str) -> Result<Vec<IpNet>, String> {
+    items(given)?.iter().map(|item| network(item)).collect()
+}
+
+fn network(given: &str) -> Result<IpNet, String> {
+    let network = given.parse().or_else(|_| given.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+        format!("{} is not a network; allowed: CIDR such as `10.0.0.0/8` or `fd00::/8`, or one address", shown(given))
+    })?;
+    // `::ffff:10.0.0.0/104` and `10.0.0.0/8` are one network, and addresses are compared in the latter form.
+    let mapped = match network {
+        IpNet::V6(v6) => v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    Ok(mapped.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4))
+}
+
+/// Reads origins in the form that browsers send: no path, no default port, lower case.
+fn cors_origins(given: &str) -> Result<Vec<String>, String> {
+    let mut origins = items(given)?;
+    for item in &mut origins {
+        let url = Url::parse(item).ok().filter(|url| url.host_str().is_some_and(|host| !host.is_empty()));
+        match url.map(|url| url.origin()) {
+            _ if item == "*" => {}
+            Some(origin) if origin.is_tuple() => *item = origin.ascii_serialization(),
+            // Such as a browser extension, whose scheme has no ports.
+            Some(_) => *item = item.trim_end_matches('/').to_ascii_lowercase(),
+            None => {
+                return Err(format!(
+                    "{} is not an origin; allowed: comma-separated origins such as `https://app.example`, or `*`",
+                    shown(item)
+                ));
+            }
+        }
+    }
+    Ok(origins)
 }
 
 fn root_path(given: &str) -> Result<String, String> {
@@ -440,24 +418,21 @@ mod tests {
     }
 
     #[test]
-    fn networks_hold_their_addresses() {
-        let holds =
-            |network: &str, address: &str| network.parse::<IpNetwork>().unwrap().contains(address.parse().unwrap());
-        assert!(holds("10.0.0.0/8", "10.255.0.1"));
-        assert!(holds("10.1.2.3/8", "10.0.0.0"));
+    fn a_network_is_written_with_or_without_a_prefix() {
+        let holds = |given: &str, address: &str| network(given).unwrap().contains(&address.parse::<IpAddr>().unwrap());
+        assert!(holds("10.1.2.3/8", "10.255.0.1"));
         assert!(!holds("10.0.0.0/8", "11.0.0.1"));
-        assert!(holds("0.0.0.0/0", "1.2.3.4"));
         assert!(holds("192.0.2.7", "192.0.2.7"));
         assert!(!holds("192.0.2.7", "192.0.2.6"));
         assert!(holds("fd00::/8", "fd12::1"));
-        assert!(holds("::/0", "fe80::1"));
         assert!(!holds("::/0", "1.2.3.4"));
-        assert!(holds("127.0.0.1", "::ffff:127.0.0.1"));
         assert!(holds("::ffff:10.0.0.0/104", "10.3.0.1"));
+        assert!(holds("::ffff:192.0.2.7", "192.0.2.7"));
         for bad in ["10.0.0.0/33", "::/129", "host", "10.0.0/8", "1.2.3.4/", "1.2.3.4/x"] {
-            assert!(bad.parse::<IpNetwork>().is_err(), "{bad}");
+            assert!(network(bad).is_err(), "{bad}");
         }
         assert_eq!(config(&["--trusted-proxies", "10.0.0.0/8,, ::1 ,"]).http.trusted_proxies.len(), 2);
+        assert!(refusal(&["--trusted-proxies", "proxy"]).contains("PHOENIX_TRUSTED_PROXIES"));
     }
 
     #[test]
@@ -465,6 +440,14 @@ mod tests {
         let http = config(&["--allowed-origins", "http://a,,http://b, "]).http;
         assert_eq!(http.allowed_origins, ["http://a", "http://b"]);
         assert!(config(&["--allowed-origins", " , "]).http.allowed_origins.is_empty());
+    }
+
+    #[test]
+    fn an_allowed_origin_is_written_as_browsers_do() {
+        let given = "HTTPS://App.Example:443/,http://localhost:5173/x,*,chrome-extension://abc/";
+        let written = ["https://app.example", "http://localhost:5173", "*", "chrome-extension://abc"];
+        assert_eq!(config(&["--allowed-origins", given]).http.allowed_origins, written);
+        assert!(refusal(&["--allowed-origins", "app.example"]).contains("PHOENIX_ALLOWED_ORIGINS"));
     }
 
     #[test]

@@ -34,7 +34,7 @@ use url::Url;
 
 pub use self::auth::{AdminSeed, AuthConfig};
 pub use self::database::{DatabaseConfig, DatabaseTarget, PostgresTarget, SqliteTarget};
-pub use self::http::{HttpConfig, IpNetwork};
+pub use self::http::HttpConfig;
 pub use self::ingest::IngestConfig;
 pub use self::mail::MailConfig;
 pub use self::telemetry::{LogLevel, LoggingMode, TelemetryConfig};
@@ -101,7 +101,7 @@ impl Config {
         self.database.validate()?;
         self.mail.validate()?;
         self.tls.validate()?;
-        self.tls.ensure_not_requested()?;
+        self.http.over_tls = self.tls.for_http();
         self.database.log_sql = self.telemetry.log_sql;
         Ok(())
     }
@@ -207,17 +207,6 @@ const PREFIX: &str = "PHOENIX_";
 /// then the names.
 const NOT_USED_YET: &[(&str, &[&str])] = &[
     (
-        "this version does not terminate TLS",
-        &[
-            "PHOENIX_TLS_CERT_FILE",
-            "PHOENIX_TLS_KEY_FILE",
-            "PHOENIX_TLS_KEY_FILE_PASSWORD",
-            "PHOENIX_TLS_KEY_FILE_PASSWORD_FILE",
-            "PHOENIX_TLS_CA_FILE",
-            "PHOENIX_TLS_VERIFY_CLIENT",
-        ],
-    ),
-    (
         "this version does not watch disk usage",
         &[
             "PHOENIX_DATABASE_ALLOCATED_STORAGE_CAPACITY_GIBIBYTES",
@@ -252,19 +241,6 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
         ],
     ),
     ("this version shows no management links", &["PHOENIX_MANAGEMENT_URL"]),
-    (
-        "this version answers no cross-origin requests and leaves the defence against forged ones to SameSite cookies",
-        &["PHOENIX_ALLOWED_ORIGINS", "PHOENIX_CSRF_TRUSTED_ORIGINS"],
-    ),
-    (
-        "this version limits logins by the number of hashes at once alone",
-        &[
-            "PHOENIX_DISABLE_RATE_LIMIT",
-            "PHOENIX_DISABLE_BRUTE_FORCE_LOGIN_PROTECTION",
-            "PHOENIX_BRUTE_FORCE_LOGIN_PROTECTION_MAX_ATTEMPTS",
-            "PHOENIX_TRUSTED_PROXIES",
-        ],
-    ),
     ("unexpected errors are always masked", &["PHOENIX_MASK_INTERNAL_SERVER_ERRORS"]),
     ("the server's own URL is PHOENIX_ROOT_URL", &["PHOENIX_COLLECTOR_ENDPOINT"]),
     (

@@ -1,5 +1,5 @@
-//! Certificates of the listeners, as the peer names them; this version does not terminate TLS and
-//! refuses to pretend. Serves `app`.
+//! Which listeners speak TLS, with which files, as the peer names them. Opens none of the files but
+//! that of the password; serves `app`, which reads and re-reads them.
 
 use std::path::PathBuf;
 
@@ -48,7 +48,8 @@ pub struct TlsConfig {
     )]
     pub enabled_for_grpc: Optional<bool>,
 
-    /// Certificate chain of the server, PEM.
+    /// Certificate of the server, PEM, followed by those between it and its authority. Read again when
+    /// it changes, within a minute or on SIGHUP, like the other two files.
     #[arg(
         id = "tls_cert_file",
         value_name = "FILE",
@@ -60,7 +61,7 @@ pub struct TlsConfig {
     )]
     pub cert_file: Optional<PathBuf>,
 
-    /// Private key of the server, PEM; it may be encrypted.
+    /// Private key of the server, PEM: PKCS#8, PKCS#1 or SEC 1, plain or encrypted.
     #[arg(
         id = "tls_key_file",
         value_name = "FILE",
@@ -98,7 +99,8 @@ pub struct TlsConfig {
     )]
     pub key_file_password_file: Optional<PathBuf>,
 
-    /// Certificates that client certificates are checked against, PEM.
+    /// Certificates that client certificates are checked against, PEM: authorities, or the client
+    /// certificates themselves. Has an effect with `PHOENIX_TLS_VERIFY_CLIENT` alone.
     #[arg(
         id = "tls_ca_file",
         value_name = "FILE",
@@ -110,7 +112,7 @@ pub struct TlsConfig {
     )]
     pub ca_file: Optional<PathBuf>,
 
-    /// Demands a certificate from every client.
+    /// Demands a certificate that `PHOENIX_TLS_CA_FILE` vouches for from every client, HTTP and gRPC.
     #[arg(
         id = "tls_verify_client",
         long = "tls-verify-client",
@@ -136,27 +138,57 @@ impl TlsConfig {
         self.enabled_for_grpc.unwrap_or(self.enabled)
     }
 
-    /// Reads the password file.
+    /// Reads the password file and checks that TLS has what it needs.
     pub(super) fn validate(&mut self) -> Result<(), ConfigError> {
         read_secret_file(
             &mut self.key_file_password,
             &mut self.key_file_password_file,
             "PHOENIX_TLS_KEY_FILE_PASSWORD",
             "PHOENIX_TLS_KEY_FILE_PASSWORD_FILE",
-        )
+        )?;
+        let Some(asked) = self.asked_by() else { return Ok(()) };
+        for (variable, file) in [("PHOENIX_TLS_CERT_FILE", &self.cert_file), ("PHOENIX_TLS_KEY_FILE", &self.key_file)] {
+            if file.is_none() {
+                let problem = format!("unset, but {asked}=true needs it; allowed: the path of a PEM file");
+                return Err(ConfigError::new(variable, problem));
+            }
+        }
+        if self.verify_client && self.ca_file.is_none() {
+            let problem = "unset, but PHOENIX_TLS_VERIFY_CLIENT=true needs it; allowed: the path of a PEM file";
+            return Err(ConfigError::new("PHOENIX_TLS_CA_FILE", problem));
+        }
+        Ok(())
     }
 
-    /// Refuses a configuration that asks for TLS, since serving plain text instead would go
-    /// unnoticed.
-    pub fn ensure_not_requested(&self) -> Result<(), ConfigError> {
-        let variable = match (self.for_http(), self.for_grpc()) {
-            (false, false) => return Ok(()),
-            _ if self.enabled => "PHOENIX_TLS_ENABLED",
-            (true, _) => "PHOENIX_TLS_ENABLED_FOR_HTTP",
-            (false, true) => "PHOENIX_TLS_ENABLED_FOR_GRPC",
-        };
-        let problem = "this version does not terminate TLS; allowed: false, with a reverse proxy in front that does";
-        Err(ConfigError::new(variable, problem))
+    /// Returns the variable that asks for TLS, if one does.
+    fn asked_by(&self) -> Option<&'static str> {
+        match (self.for_http(), self.for_grpc()) {
+            (false, false) => None,
+            _ if self.enabled => Some("PHOENIX_TLS_ENABLED"),
+            (true, _) => Some("PHOENIX_TLS_ENABLED_FOR_HTTP"),
+            (false, true) => Some("PHOENIX_TLS_ENABLED_FOR_GRPC"),
+        }
+    }
+
+    /// Returns one line for each setting that has no effect.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.asked_by().is_none() {
+            let set = [
+                ("PHOENIX_TLS_CERT_FILE", self.cert_file.is_some()),
+                ("PHOENIX_TLS_KEY_FILE", self.key_file.is_some()),
+                ("PHOENIX_TLS_CA_FILE", self.ca_file.is_some()),
+                ("PHOENIX_TLS_VERIFY_CLIENT", self.verify_client),
+            ];
+            let set: Vec<&str> = set.into_iter().filter_map(|(name, is_set)| is_set.then_some(name)).collect();
+            if !set.is_empty() {
+                lines.push(format!("{} set without effect: PHOENIX_TLS_ENABLED is not true", set.join(", ")));
+            }
+        } else if self.ca_file.is_some() && !self.verify_client {
+            lines.push("PHOENIX_TLS_CA_FILE set without effect: PHOENIX_TLS_VERIFY_CLIENT is not true".to_owned());
+        }
+        lines
     }
 }
 
@@ -165,18 +197,38 @@ mod tests {
     use crate::config::tests::{config, refusal};
 
     #[test]
-    fn tls_stops_the_start_under_each_of_its_names() {
+    fn tls_needs_a_certificate_and_a_key_under_each_of_its_names() {
         for (flag, variable) in [
-            ("--tls-enabled", "PHOENIX_TLS_ENABLED:"),
-            ("--tls-enabled-for-http", "PHOENIX_TLS_ENABLED_FOR_HTTP:"),
-            ("--tls-enabled-for-grpc", "PHOENIX_TLS_ENABLED_FOR_GRPC:"),
+            ("--tls-enabled", "PHOENIX_TLS_ENABLED"),
+            ("--tls-enabled-for-http", "PHOENIX_TLS_ENABLED_FOR_HTTP"),
+            ("--tls-enabled-for-grpc", "PHOENIX_TLS_ENABLED_FOR_GRPC"),
         ] {
             let err = config(&[flag, "True"]).validate().unwrap_err().to_string();
-            assert!(err.starts_with(variable), "{err}");
+            assert!(err.starts_with(&format!("PHOENIX_TLS_CERT_FILE: unset, but {variable}=true")), "{err}");
+            let err = config(&[flag, "true", "--tls-cert-file", "c"]).validate().unwrap_err();
+            assert_eq!(err.variable(), "PHOENIX_TLS_KEY_FILE");
+            let both = [flag, "true", "--tls-cert-file", "c", "--tls-key-file", "k"];
+            assert!(config(&both).validate().is_ok());
+            let verifying = config(&[&both[..], &["--tls-verify-client", "true"]].concat()).validate().unwrap_err();
+            assert_eq!(verifying.variable(), "PHOENIX_TLS_CA_FILE");
         }
         let off = ["--tls-enabled", "true", "--tls-enabled-for-http", "false", "--tls-enabled-for-grpc", "false"];
         assert!(config(&off).validate().is_ok());
         assert!(config(&["--tls-enabled-for-http", " "]).validate().is_ok());
         assert!(refusal(&["--tls-enabled-for-http", "1"]).contains("PHOENIX_TLS_ENABLED_FOR_HTTP"));
+    }
+
+    #[test]
+    fn what_has_no_effect_is_named() {
+        let warnings = |args: &[&str]| config(args).tls.warnings().join("\n");
+        assert_eq!(warnings(&[]), "");
+        assert_eq!(
+            warnings(&["--tls-cert-file", "c", "--tls-verify-client", "true"]),
+            "PHOENIX_TLS_CERT_FILE, PHOENIX_TLS_VERIFY_CLIENT set without effect: PHOENIX_TLS_ENABLED is not true"
+        );
+        assert_eq!(
+            warnings(&["--tls-enabled", "true", "--tls-cert-file", "c", "--tls-key-file", "k", "--tls-ca-file", "a"]),
+            "PHOENIX_TLS_CA_FILE set without effect: PHOENIX_TLS_VERIFY_CLIENT is not true"
+        );
     }
 }

@@ -5,6 +5,7 @@
 pub mod api_key;
 pub mod attributes;
 pub mod auth_change;
+pub mod client_address;
 pub mod id;
 pub mod page;
 pub mod project;

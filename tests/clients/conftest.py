@@ -22,11 +22,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
-    """No setting and no proxy from outside reaches a client: all traffic goes where the test says."""
+    """No setting, proxy or authority from outside reaches a client: all traffic goes where the test says."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             is_client_setting = name.startswith(("OTEL_", "PHOENIX_")) and not name.startswith("PHOENIX_TEST_")
-            if is_client_setting or name.lower().endswith("_proxy"):
+            if is_client_setting or name.lower().endswith(("_proxy", "_ca_bundle")):
                 patch.delenv(name)
         patch.setenv("PHOENIX_DISCOVER_CONFIG", "false")
         patch.setenv("NO_PROXY", "127.0.0.1")

@@ -120,7 +120,6 @@ fn a_bad_variable_stops_the_start_with_one_line_that_names_it() {
         ("PHOENIX_SQL_DATABASE_URL", "mysql://x"),
         ("PHOENIX_HOST_ROOT_PATH", "x/"),
         ("PHOENIX_ACCESS_TOKEN_EXPIRY_MINUTES", "soon"),
-        ("PHOENIX_TLS_ENABLED", "true"),
     ] {
         let said = fails(&["serve"], &[(name, value)]);
         assert_eq!(said.lines().count(), 1, "{said}");

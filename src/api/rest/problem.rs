@@ -136,25 +136,34 @@ pub fn leave_cause(error: &Error, response: &mut Response) {
     }
 }
 
+/// Returns the answer for what is refused before anything is asked of the services.
+pub(crate) fn answer(status: StatusCode, detail: String) -> Response {
+    body(status, detail, Vec::new())
+}
+
+fn body(status: StatusCode, detail: String, errors: Vec<FieldError>) -> Response {
+    let body = ProblemDetails {
+        type_uri: "about:blank",
+        title: status.canonical_reason().unwrap_or_default(),
+        status: status.as_u16(),
+        detail,
+        errors,
+    };
+    let mut response = (status, axum::Json(body)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let error = &self.0;
-        let status = status(error);
         let errors = match error {
             Error::Invalid { field, detail } => {
                 vec![FieldError { field: field.to_string(), detail: detail.to_string() }]
             }
             _ => Vec::new(),
         };
-        let body = ProblemDetails {
-            type_uri: "about:blank",
-            title: status.canonical_reason().unwrap_or_default(),
-            status: status.as_u16(),
-            detail: detail(error),
-            errors,
-        };
-        let mut response = (status, axum::Json(body)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = body(status(error), detail(error), errors);
         add_headers(error, response.headers_mut());
         leave_cause(error, &mut response);
         response

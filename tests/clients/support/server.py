@@ -18,6 +18,19 @@ from .polling import poll
 IS_PEER = os.environ.get("PHOENIX_TEST_IS_PEER") == "1"
 STOP_SECONDS = 30
 
+# One certificate for server and client, self-signed and its own authority, and its key, as it is and encrypted.
+TLS_FILES = Path(__file__).parents[2] / "it" / "fixtures" / "tls"
+TLS_CERTIFICATE = TLS_FILES / "localhost-cert.pem"
+TLS_KEY = TLS_FILES / "ec-pkcs8.pem"
+MUTUAL_TLS = {
+    "PHOENIX_TLS_ENABLED": "true",
+    "PHOENIX_TLS_CERT_FILE": str(TLS_CERTIFICATE),
+    "PHOENIX_TLS_KEY_FILE": str(TLS_FILES / "ec-pkcs8-default.pem"),
+    "PHOENIX_TLS_KEY_FILE_PASSWORD": "correct-horse",
+    "PHOENIX_TLS_CA_FILE": str(TLS_CERTIFICATE),
+    "PHOENIX_TLS_VERIFY_CLIENT": "true",
+}
+
 MINT_SYSTEM_KEY = (
     'mutation { createSystemApiKey(input: {name: "system-api-key"})'
     " { jwt apiKey { id name description createdAt expiresAt } } }"
@@ -73,7 +86,8 @@ def running_server(directory: Path, **changes: str) -> Iterator[Server]:
     binary = os.environ.get("PHOENIX_TEST_BINARY")
     assert binary, "set PHOENIX_TEST_BINARY to a server binary, or PHOENIX_TEST_BASE_URL to a running server"
     http_port, grpc_port = _free_ports(2)
-    server = Server(f"http://127.0.0.1:{http_port}", grpc_port, f"admin-secret-0-{secrets.token_hex(16)}")
+    scheme = "https" if changes.get("PHOENIX_TLS_ENABLED") == "true" else "http"
+    server = Server(f"{scheme}://127.0.0.1:{http_port}", grpc_port, f"admin-secret-0-{secrets.token_hex(16)}")
     environment = {
         "PHOENIX_HOST": "127.0.0.1",
         "PHOENIX_PORT": str(http_port),
@@ -109,9 +123,20 @@ def running_server(directory: Path, **changes: str) -> Iterator[Server]:
 
 def _is_ready(server: Server, process: subprocess.Popen[bytes], log: Path) -> bool:
     assert process.poll() is None, f"the server ended with {process.returncode} at start\n{_tail(log)}"
+    if server.base_url.startswith("https:"):
+        # Only a client with a certificate may ask; the listeners open when all else is ready.
+        return _is_open(server)
     try:
         return requests.get(f"{server.base_url}/readyz", timeout=2).status_code == 200
     except requests.ConnectionError:
+        return False
+
+
+def _is_open(server: Server) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.grpc_port), timeout=2).close()
+        return True
+    except OSError:
         return False
 
 

@@ -48,6 +48,17 @@ impl Process {
 
     /// Starts it with further variables.
     pub async fn start_with(engine: Engine, dir: &Path, schema: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_logging(engine, dir, schema, environment, None).await
+    }
+
+    /// Starts it with its log going somewhere else.
+    pub async fn start_logging(
+        engine: Engine,
+        dir: &Path,
+        schema: &str,
+        environment: &[(&str, &str)],
+        elsewhere: Option<Stdio>,
+    ) -> Self {
         let (port, grpc_port) = (free_port(), free_port());
         let log = dir.join(format!("server-{port}.log"));
         let mut command = command(&["serve"]);
@@ -61,13 +72,17 @@ impl Process {
             .env("PHOENIX_ADMIN_SECRET", ADMIN_SECRET)
             .envs(environment.iter().copied())
             .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap());
+            .stderr(elsewhere.unwrap_or_else(|| File::create(&log).unwrap().into()));
         if engine == Engine::Postgres {
             command.env("PHOENIX_SQL_DATABASE_URL", postgres_url()).env("PHOENIX_SQL_DATABASE_SCHEMA", schema);
         }
         let mut process = Self { child: command.spawn().unwrap(), port, grpc_port, log };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !reqwest::get(process.url("/readyz")).await.is_ok_and(|r| r.status() == 200) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        // Over TLS an answer that asks for it is as good: the listeners open when all else is ready.
+        let over_tls =
+            environment.iter().any(|(name, value)| name.starts_with("PHOENIX_TLS_ENABLED") && *value == "true");
+        let is_ready = |status: u16| status == 200 || over_tls && status == 400;
+        while !reqwest::get(process.url("/readyz")).await.is_ok_and(|r| is_ready(r.status().as_u16())) {
             let ended = process.child.try_wait().unwrap();
             assert!(ended.is_none(), "ended with {ended:?}: {}", process.log());
             assert!(Instant::now() < deadline, "not ready in time: {}", process.log());
