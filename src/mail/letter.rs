@@ -198,6 +198,11 @@ pub(super) mod tests {
             auth_method: AuthMethod::Local,
             password_hash: None,
             password_needs_reset: true,
+            is_active: true,
+            last_login_at: None,
+            oauth2_client_id: None,
+            oauth2_user_id: None,
+            profile_picture_url: None,
             created_at: UnixNanos(0),
             updated_at: UnixNanos(0),
         }

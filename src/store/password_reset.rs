@@ -98,13 +98,7 @@ mod tests {
     }
 
     async fn user(db: &Db, name: &str) -> UserId {
-        let user = NewUser {
-            role: Role::Member,
-            username: name.to_owned(),
-            email: format!("{name}@example.com"),
-            password_hash: None,
-            password_needs_reset: true,
-        };
+        let user = NewUser::local(Role::Member, name, &format!("{name}@example.com"), None);
         let mut tx = db.begin().await.unwrap();
         let id = store::users::add_if_absent(tx.conn(), &user, NOW).await.unwrap().unwrap();
         tx.commit().await.unwrap();
