@@ -45,8 +45,8 @@ impl RateLimiter {
         let due = paid_at.entry(network(address)).or_insert(now);
         let next = (*due).max(now).plus(self.interval);
         let ahead = next.since(now);
-        if ahead > self.burst {
-            return Err(ahead - self.burst);
+        if let Some(wait) = ahead.checked_sub(self.burst).filter(|wait| !wait.is_zero()) {
+            return Err(wait);
         }
         *due = next;
         Ok(())

@@ -74,7 +74,9 @@ impl Inner {
             store::auth_changes::add(tx.conn(), change, self.clock.now()).await?;
         }
         tx.commit().await?;
-        changes.iter().for_each(|change| self.authenticator.apply(change));
+        for change in changes {
+            self.authenticator.apply(change);
+        }
         Ok(())
     }
 

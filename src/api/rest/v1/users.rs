@@ -49,7 +49,7 @@ pub fn routes() -> Routes {
 #[serde(untagged)]
 pub enum Viewer {
     /// A user.
-    User(UserView),
+    User(Box<UserView>),
     /// Nobody in particular: authentication is off.
     Anonymous {
         /// Always `ANONYMOUS`.
@@ -114,7 +114,7 @@ impl From<User> for UserView {
 )]
 async fn get_viewer(cx: Cx<OwnAccount>) -> Answer<axum::Json<DataBody<Viewer>>> {
     let data = match users::viewer(&cx)? {
-        Some(user) => Viewer::User(user.into()),
+        Some(user) => Viewer::User(Box::new(user.into())),
         None => Viewer::Anonymous { auth_method: "ANONYMOUS" },
     };
     Ok(axum::Json(DataBody { data }))
