@@ -108,6 +108,10 @@ impl ApiState {
         }
     }
 
+    pub(crate) fn body_limits(&self) -> BodyLimits {
+        self.0.options.body_limits
+    }
+
     pub(crate) fn pages(&self) -> &ui::index::Pages {
         &self.0.ui
     }
