@@ -10,16 +10,21 @@ import { Starting } from "@/components/starting";
 import { config } from "@/config";
 import { tracePath } from "@/lib/paths";
 import { RouteError } from "@/routes/error";
+import { Root } from "@/routes/root";
 
 /** Each page is a file of its own, fetched when it is first visited. */
 const router = createBrowserRouter(
   [
     {
+      Component: Root,
       ErrorBoundary: RouteError,
       HydrateFallback: Starting,
       children: [
         { path: "/login", lazy: () => import("@/routes/login") },
+        { path: "/forgot-password", lazy: () => import("@/routes/forgot-password") },
         { path: "/reset-password", lazy: () => import("@/routes/reset-password") },
+        { path: "/reset-password-with-token", lazy: () => import("@/routes/reset-password-with-token") },
+        { path: "/logout", loader: () => redirect("/login") },
         {
           path: "/",
           lazy: () => import("@/routes/shell"),

@@ -1,5 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import { execute, graphql, type ResultOf } from "@/api/graphql";
+import { markSignedOut } from "@/api/session-loss";
 import { config, serverPath } from "@/config";
 
 const ViewerQuery = graphql(`
@@ -9,6 +10,8 @@ const ViewerQuery = graphql(`
       username
       email
       passwordNeedsReset
+      authMethod
+      createdAt
       role {
         name
       }
@@ -44,7 +47,13 @@ export async function changePassword(currentPassword: string, newPassword: strin
   await execute(PatchViewerMutation, { input: { currentPassword, newPassword } });
 }
 
-/** Ends every session of the visitor; the server answers with the way to the login page. */
-export function logout(): void {
-  window.location.assign(serverPath("/auth/logout"));
+/** Asks who is signed in now, without waiting for anybody to sign in again. */
+export async function whoIsSignedIn(): Promise<Viewer | null> {
+  return (await execute(ViewerQuery, {}, undefined, (input, init) => window.fetch(input, init))).viewer;
+}
+
+/** Ends this session, or every one of the visitor's; the server answers with the way to the login page. */
+export function logout(which: "here" | "everywhere" = "here"): void {
+  markSignedOut();
+  window.location.assign(serverPath(which === "here" ? "/auth/logout?everywhere=false" : "/auth/logout"));
 }

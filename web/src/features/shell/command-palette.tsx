@@ -59,7 +59,7 @@ export default function CommandPalette({ onClose }: { readonly onClose: () => vo
     { id: "light", icon: Sun, text: "Light theme", also: "appearance", run: () => { setTheme("light"); } },
     { id: "dark", icon: Moon, text: "Dark theme", also: "appearance", run: () => { setTheme("dark"); } },
     { id: "system", icon: Monitor, text: "System theme", also: "appearance", run: () => { setTheme("system"); } },
-    ...(viewer ? [{ id: "logout", icon: LogOut, text: "Sign out", also: "logout leave", run: logout }] : []),
+    ...(viewer ? [{ id: "logout", icon: LogOut, text: "Sign out", also: "logout leave", run: () => { logout(); } }] : []),
   ];
   const fits = (command: Command) => wanted === "" || `${command.text} ${command.also ?? ""}`.toLowerCase().includes(wanted);
   const sections: { readonly title: string; readonly commands: readonly Command[] }[] = [
