@@ -57,3 +57,18 @@ export function logout(which: "here" | "everywhere" = "here"): void {
   markSignedOut();
   window.location.assign(serverPath(which === "here" ? "/auth/logout?everywhere=false" : "/auth/logout"));
 }
+const PatchViewerNameMutation = graphql(`
+  mutation ChangeUsername($input: PatchViewerInput!) {
+    patchViewer(input: $input) {
+      user {
+        id
+        username
+      }
+    }
+  }
+`);
+
+export async function changeUsername(newUsername: string): Promise<void> {
+  await execute(PatchViewerNameMutation, { input: { newUsername } });
+}
+

@@ -1,0 +1,63 @@
+interface Person {
+  readonly id: string;
+  readonly email: string | null;
+  readonly username: string;
+  readonly role: { readonly name: string };
+  readonly isActive: boolean;
+  readonly authMethod: string;
+}
+
+/** Why something may not be done to a user; null where it may. */
+export interface Refusals {
+  readonly role: string | null;
+  readonly deactivate: string | null;
+  readonly password: string | null;
+  readonly remove: string | null;
+}
+
+/** The address of the account that every server starts with. */
+const FIRST_ADMIN = "admin@localhost";
+
+function isLastAdmin(user: Person, everybody: readonly Person[]): boolean {
+  return user.role.name === "ADMIN" && user.isActive && !everybody.some((other) => other.id !== user.id && other.role.name === "ADMIN" && other.isActive);
+}
+
+/** The rules of the server, told before somebody runs into them. */
+export function refusalsFor(user: Person, viewerId: string | undefined, everybody: readonly Person[]): Refusals {
+  const own = user.id === viewerId;
+  const last = isLastAdmin(user, everybody);
+  const lastText = "This is the last active administrator. Make somebody else one first.";
+  return {
+    role: own ? "Nobody changes their own role. Another administrator can." : last ? lastText : null,
+    deactivate: own ? "Nobody deactivates themselves. Another administrator can." : last ? lastText : null,
+    password: own
+      ? "You change your own password in your profile."
+      : user.authMethod === "LOCAL"
+        ? null
+        : "This user signs in through your organisation and has no password here.",
+    remove:
+      user.email === FIRST_ADMIN
+        ? "The account that the server came with cannot be deleted. It can be deactivated."
+        : own
+          ? "Nobody deletes their own account. Another administrator can."
+          : last
+            ? lastText
+            : null,
+  };
+}
+
+export type UserState = "active" | "deactivated" | "mustChangePassword";
+
+export function stateOf(user: { readonly isActive: boolean; readonly passwordNeedsReset: boolean }): UserState {
+  if (!user.isActive) return "deactivated";
+  return user.passwordNeedsReset ? "mustChangePassword" : "active";
+}
+
+/** Finds people by what they are called, what they may do, and how they are. */
+export function matches(user: Person & { readonly passwordNeedsReset: boolean }, search: string): boolean {
+  const text = [user.username, user.email ?? "", user.role.name, user.isActive ? "" : "deactivated", user.passwordNeedsReset ? "must change password" : ""].join(" ").toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
