@@ -1,6 +1,6 @@
 import { ChevronRight } from "lucide-react";
 import type { ReactNode } from "react";
-import { Link, NavLink, Outlet } from "react-router";
+import { Link, NavLink, Outlet, useLocation } from "react-router";
 import { useDocumentTitle } from "@/lib/hooks";
 import styles from "./page.module.css";
 
@@ -40,8 +40,10 @@ interface SectionedPageProps {
   readonly sections: readonly { readonly to: string; readonly label: string }[];
 }
 
-/** A page of several sections, each with an address of its own; a single one needs no choice. */
+/** A page of several sections, each with an address of its own; a single one, when one is there, needs no choice. */
 export function SectionedPage({ title, sections }: SectionedPageProps) {
+  const { pathname } = useLocation();
+  const choice = sections.length > 1 || sections[0]?.to !== pathname;
   return (
     <div className={styles["page"]}>
       <header className={styles["bar"]}>
@@ -49,7 +51,7 @@ export function SectionedPage({ title, sections }: SectionedPageProps) {
           <h1>{title}</h1>
         </div>
       </header>
-      {sections.length > 1 && (
+      {choice && (
         <nav aria-label={title} className={styles["sections"]}>
           {sections.map((section) => (
             <NavLink key={section.to} to={section.to} className={styles["section"] ?? ""}>

@@ -24,7 +24,7 @@ export function Component() {
   if (!config.authenticationEnabled || config.basicAuthDisabled) return <Navigate to="/login" replace />;
 
   const back = (
-    <p className={form["center"]}>
+    <p>
       <Link to="/login">Back to sign in</Link>
     </p>
   );
@@ -32,8 +32,8 @@ export function Component() {
   if (!config.passwordResetEmailEnabled) {
     return (
       <AuthPage title="Forgot your password?" intro={noMail}>
-        <SupportLine />
         {back}
+        <SupportLine />
       </AuthPage>
     );
   }
@@ -78,8 +78,8 @@ export function Component() {
         >
           Try another address
         </Button>
-        <SupportLine />
         {back}
+        <SupportLine />
       </AuthPage>
     );
   }

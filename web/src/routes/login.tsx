@@ -79,7 +79,7 @@ export function Component() {
           Sign in
         </Button>
         {config.passwordResetEmailEnabled && (
-          <p className={form["center"]}>
+          <p>
             <Link to="/forgot-password">Forgot password?</Link>
           </p>
         )}

@@ -15,7 +15,7 @@ export function Component() {
   const now = useNow(1000);
   return (
     <Section title="Preferences" width="text" intro="Kept in this browser, for whoever uses it.">
-      <div className={styles["group"]}>
+      <div className={styles["choice"]}>
         <h3>Theme</h3>
         <Segmented
           label="Theme"

@@ -31,8 +31,10 @@ export function Component() {
   if (dead) {
     return (
       <AuthPage title="This link no longer works" intro="A link to choose a password works once, and for a short time only. This one has been used, has expired, or was not copied whole.">
-        {config.passwordResetEmailEnabled ? <Link to="/forgot-password">Send me a new link</Link> : <p>An administrator can set a new password for you.</p>}
-        <Link to="/login">Back to sign in</Link>
+        <p>{config.passwordResetEmailEnabled ? <Link to="/forgot-password">Send me a new link</Link> : "An administrator can set a new password for you."}</p>
+        <p>
+          <Link to="/login">Back to sign in</Link>
+        </p>
         <SupportLine />
       </AuthPage>
     );

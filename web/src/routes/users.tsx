@@ -7,13 +7,12 @@ import { Button } from "@/components/button";
 import { SearchField } from "@/components/field";
 import { Section } from "@/components/page";
 import { FailureState, NoAccess, SkeletonRows, State } from "@/components/states";
-import { useToast } from "@/components/toast";
 import { type Column, VirtualTable } from "@/components/virtual-table";
 import { config } from "@/config";
 import { roleLabel } from "@/features/auth/roles";
 import { isAdmin, viewerOptions } from "@/features/auth/session";
 import { type User, usersOptions } from "@/features/users/queries";
-import { matches } from "@/features/users/rules";
+import { matches, stateOf } from "@/features/users/rules";
 import { CreateUserDialog, type FreshPassword, PasswordShownOnce } from "@/features/users/user-dialogs";
 import { UserPanel } from "@/features/users/user-panel";
 import { UserStateBadge } from "@/features/users/user-state";
@@ -29,7 +28,6 @@ export function Component() {
   const { userId } = useParams();
   const [params, setParams] = useSearchParams();
   const navigate = useNavigate();
-  const toast = useToast();
   const now = useNow();
   const [fresh, setFresh] = useState<FreshPassword | null>(null);
   const search = params.get("q") ?? "";
@@ -37,6 +35,10 @@ export function Component() {
   const users = query.data ?? [];
   const found = users.filter((user) => matches(user, search));
   const chosen = users.find((user) => user.id === userId);
+
+  // A panel that closes is still there for a moment, and then gives the focus back to the row of its user.
+  const [shown, setShown] = useState(chosen);
+  if (chosen !== undefined && chosen !== shown) setShown(chosen);
 
   const setParam = (name: string, value: string) => {
     setParams(
@@ -70,7 +72,7 @@ export function Component() {
     },
     { id: "email", header: "E-mail", track: "minmax(140px, 2fr)", from: 620, cell: (user) => <span className={lists["soft"]}>{user.email}</span> },
     { id: "role", header: "Role", track: "72px", cell: (user) => roleLabel(user.role.name) },
-    { id: "state", header: "State", track: "minmax(90px, 168px)", cell: (user) => <UserStateBadge user={user} /> },
+    { id: "state", header: "State", track: "minmax(90px, 168px)", cell: (user) => (stateOf(user) === "active" ? <span className={lists["soft"]}>Active</span> : <UserStateBadge user={user} />) },
     {
       id: "login",
       header: "Last sign-in",
@@ -139,10 +141,11 @@ export function Component() {
           <Button onClick={() => void navigate(listPath, { replace: true })}>Show all users</Button>
         </p>
       )}
-      {chosen && viewer && (
+      {shown && viewer && (
         <UserPanel
-          key={chosen.id}
-          user={chosen}
+          key={shown.id}
+          isOpen={chosen !== undefined}
+          user={shown}
           everybody={users}
           viewer={viewer}
           onClose={() => {
@@ -163,7 +166,6 @@ export function Component() {
         fresh={fresh}
         onClose={() => {
           setFresh(null);
-          if (fresh) toast(`${fresh.name} can sign in now.`);
         }}
       />
     </Section>

@@ -10,13 +10,14 @@ import { login } from "./login";
 import { useRefusal } from "./refusal";
 
 interface SessionDialogProps {
+  readonly isOpen: boolean;
   readonly email: string;
   readonly onSignedIn: () => Promise<void>;
   readonly onLeave: () => void;
 }
 
 /** Signing in over the page: what was typed there is still there afterwards. */
-export default function SessionDialog({ email: known, onSignedIn, onLeave }: SessionDialogProps) {
+export default function SessionDialog({ isOpen, email: known, onSignedIn, onLeave }: SessionDialogProps) {
   const [busy, setBusy] = useState(false);
   const { problem, waiting, say, wait } = useRefusal();
   const email = useRef<HTMLInputElement>(null);
@@ -56,7 +57,7 @@ export default function SessionDialog({ email: known, onSignedIn, onLeave }: Ses
   );
 
   return (
-    <DialogBox title="Your session has ended" isOpen isDismissable={false} onClose={() => undefined}>
+    <DialogBox title="Your session has ended" isOpen={isOpen} isDismissable={false} onClose={() => undefined}>
       {config.basicAuthDisabled ? (
         <>
           <p>Sign in again to go on. What you have typed on this page is lost with it.</p>

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect, useSyncExternalStore } from "react";
+import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from "react";
 import { queryClient } from "@/api/query-client";
 import { leaveForLogin, onOtherTab, sessionLoss } from "@/api/session-loss";
 import { config, serverPath } from "@/config";
@@ -47,9 +47,9 @@ export function SessionKeeper() {
     [],
   );
 
-  return (
-    <Suspense>
-      {lost && <SessionDialog email={known()?.email ?? ""} onSignedIn={goOn} onLeave={leaveForLogin} />}
-    </Suspense>
-  );
+  // Once fetched it stays: a dialog that is taken away instead of closed does not give the focus back.
+  const [wanted, setWanted] = useState(false);
+  if (lost && !wanted) setWanted(true);
+
+  return <Suspense>{wanted && <SessionDialog isOpen={lost} email={known()?.email ?? ""} onSignedIn={goOn} onLeave={leaveForLogin} />}</Suspense>;
 }

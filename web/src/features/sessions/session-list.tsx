@@ -15,6 +15,11 @@ interface SessionListProps {
   readonly onEnd: (session: LoginSession) => void;
 }
 
+function ago(iso: string, now: number): string {
+  const text = formatRelative(iso, now);
+  return text === "now" ? "just now" : text;
+}
+
 /** Where somebody is signed in, the present session first. */
 export function SessionList({ label, sessions, onEnd }: SessionListProps) {
   const now = useNow();
@@ -36,8 +41,8 @@ export function SessionList({ label, sessions, onEnd }: SessionListProps) {
               </div>
               <p className={styles["facts"]}>
                 <span>{session.ipAddress ?? "address unknown"}</span>
-                <span title={formatComplete(session.createdAt)}>signed in {formatRelative(session.createdAt, now)}</span>
-                <span title={formatComplete(session.lastUsedAt)}>used {formatRelative(session.lastUsedAt, now)}</span>
+                <span title={formatComplete(session.createdAt)}>signed in {ago(session.createdAt, now)}</span>
+                <span title={formatComplete(session.lastUsedAt)}>used {ago(session.lastUsedAt, now)}</span>
                 <span title={formatComplete(session.expiresAt)}>ends {formatRelative(session.expiresAt, now)} if unused</span>
               </p>
             </div>

@@ -4,7 +4,7 @@ import { Button as Pressable } from "react-aria-components/Button";
 import { useNavigate } from "react-router";
 import { Button } from "@/components/button";
 import { DialogActions, DialogBox } from "@/components/dialog";
-import { PopMenu, PopMenuItem } from "@/components/menu";
+import { PopMenu, PopMenuItem, PopMenuLine } from "@/components/menu";
 import { roleLabel } from "@/features/auth/roles";
 import { logout, type Viewer } from "@/features/auth/session";
 import styles from "./menus.module.css";
@@ -49,6 +49,7 @@ export function UserMenu({ viewer }: { readonly viewer: Viewer }) {
         <PopMenuItem id="preferences" icon={SlidersHorizontal}>
           Preferences
         </PopMenuItem>
+        <PopMenuLine />
         <PopMenuItem id="logout" icon={LogOut}>
           Sign out
         </PopMenuItem>

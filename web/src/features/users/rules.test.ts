@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { matches, refusalsFor, stateOf } from "./rules";
+import { goesWith, matches, refusalsFor, stateOf } from "./rules";
 
 const person = (id: string, role: string, more: Partial<{ email: string; isActive: boolean; authMethod: string; passwordNeedsReset: boolean }> = {}) => ({
   id,
@@ -51,6 +51,15 @@ describe("stateOf", () => {
     expect(stateOf({ isActive: true, passwordNeedsReset: true })).toBe("mustChangePassword");
     expect(stateOf({ isActive: true, passwordNeedsReset: false })).toBe("active");
   });
+});
+
+it.each([
+  [0, 0, "the account. It has no API keys and is signed in nowhere."],
+  [1, 0, "the account, 1 API key. What uses the key is refused."],
+  [3, 2, "the account, 3 API keys and 2 sessions. What uses one of the keys is refused."],
+  [0, null, "the account, its sessions."],
+])("says what goes with an account: %s keys, %s sessions", (keys, sessions, expected) => {
+  expect(goesWith(keys, sessions)).toBe(expected);
 });
 
 describe("matches", () => {

@@ -1,3 +1,5 @@
+import { plural } from "@/lib/format";
+
 interface Person {
   readonly id: string;
   readonly email: string | null;
@@ -44,6 +46,13 @@ export function refusalsFor(user: Person, viewerId: string | undefined, everybod
             ? lastText
             : null,
   };
+}
+
+/** What a deleted account takes along, as far as it is known. */
+export function goesWith(keys: number, sessions: number | null): string {
+  const parts = [keys > 0 && plural(keys, "API key"), sessions === null ? "its sessions" : sessions > 0 && plural(sessions, "session")].filter((part) => part !== false);
+  const refused = keys > 0 ? ` What uses ${keys === 1 ? "the key" : "one of the keys"} is refused.` : "";
+  return parts.length === 0 ? "the account. It has no API keys and is signed in nowhere." : `the account, ${parts.join(" and ")}.${refused}`;
 }
 
 export type UserState = "active" | "deactivated" | "mustChangePassword";

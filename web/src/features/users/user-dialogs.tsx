@@ -12,8 +12,8 @@ import { generatePassword, passwordRules } from "@/features/auth/password";
 import { PasswordRules } from "@/features/auth/password-rules";
 import { type AssignableRole, roles } from "@/features/auth/roles";
 import { serverOptions } from "@/features/auth/server";
-import { plural } from "@/lib/format";
 import { createUser, deleteUser, type NewUser, patchUser, type User } from "./queries";
+import { goesWith } from "./rules";
 
 export const roleOptions = roles.map((role) => ({ value: role.name, label: role.label, text: role.text }));
 
@@ -238,8 +238,7 @@ export function DeleteDialog({ user, isOpen, sessionCount, onClose, onDone }: De
     >
       {mutation.isError && <Notice tone="danger">{asApiError(mutation.error).message}</Notice>}
       <p>
-        <strong>Goes with it, at once:</strong> the account, {user.apiKeyCount === 0 ? "which has no API keys" : `its ${plural(user.apiKeyCount, "API key")}`}
-        {sessionCount === null ? ", and its sessions" : sessionCount === 0 ? ", and no session, for there is none" : `, and its ${plural(sessionCount, "session")}`}. Services that use such a key are refused.
+        <strong>Goes with it, at once:</strong> {goesWith(user.apiKeyCount, sessionCount)}
       </p>
       <p>
         <strong>Stays:</strong> all projects, traces and what was written to them, and system keys, whoever made them.

@@ -13,7 +13,7 @@ import { RevokeKeyDialog } from "@/features/api_keys/key-dialogs";
 import { KeyTable } from "@/features/api_keys/key-table";
 import { type ApiKey, revokeUserApiKey } from "@/features/api_keys/queries";
 import { assignableRole, roleLabel } from "@/features/auth/roles";
-import { type Viewer, viewerOptions } from "@/features/auth/session";
+import { logout, type Viewer, viewerOptions } from "@/features/auth/session";
 import { EndDialog } from "@/features/sessions/end-dialog";
 import type { LoginSession } from "@/features/sessions/queries";
 import { SessionList } from "@/features/sessions/session-list";
@@ -26,6 +26,7 @@ import styles from "./user-panel.module.css";
 import { UserStateBadge } from "./user-state";
 
 interface UserPanelProps {
+  readonly isOpen: boolean;
   readonly user: User;
   readonly everybody: readonly User[];
   readonly viewer: Viewer;
@@ -37,10 +38,10 @@ function changed(): void {
   void queryClient.invalidateQueries({ queryKey: ["user-access"] });
 }
 
-export function UserPanel({ user, everybody, viewer, onClose }: UserPanelProps) {
+export function UserPanel({ isOpen, user, everybody, viewer, onClose }: UserPanelProps) {
   const [isDirty, setDirty] = useState(false);
   const now = useNow();
-  const access = useQuery(userAccessOptions(user.id));
+  const access = useQuery({ ...userAccessOptions(user.id), enabled: isOpen });
   const refusals = refusalsFor(user, viewer.id, everybody);
   const own = user.id === viewer.id;
   return (
@@ -55,9 +56,12 @@ export function UserPanel({ user, everybody, viewer, onClose }: UserPanelProps) 
           {access.data && <span>here since {formatDay(access.data.createdAt)}</span>}
         </div>
       }
-      isOpen
+      isOpen={isOpen}
       isDirty={isDirty}
-      onClose={onClose}
+      onClose={() => {
+        setDirty(false);
+        onClose();
+      }}
     >
       <AccountSection key={`${user.username} ${user.email ?? ""} ${user.role.name}`} user={user} own={own} refusals={refusals} onDirty={setDirty} />
       <AccessSections user={user} access={access} />
@@ -186,7 +190,8 @@ function AccessSections({ user, access }: { readonly user: User; readonly access
             label={`Sessions of ${user.username}`}
             sessions={sessions}
             onEnd={(session) => {
-              setEnding([session]);
+              if (session.isCurrent) logout();
+              else setEnding([session]);
             }}
           />
         )}
