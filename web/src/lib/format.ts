@@ -53,6 +53,12 @@ export function formatRelative(iso: string | null | undefined, now: number): str
   return ahead ? `in ${amount}` : `${amount} ago`;
 }
 
+/** The same within a sentence: "used just now". */
+export function formatAgo(iso: string, now: number): string {
+  const text = formatRelative(iso, now);
+  return text === "now" ? "just now" : text;
+}
+
 const shapes = {
   sameYear: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
   otherYear: { year: "numeric", month: "short", day: "numeric" },

@@ -118,6 +118,13 @@ export function Component() {
         </>
       }
     >
+      {userId !== undefined && query.isSuccess && chosen === undefined && (
+        <p className={styles["gone"]} role="alert">
+          <UserX size={14} aria-hidden="true" />
+          <span>There is no such user, or no longer. Here is who there is.</span>
+          <Button onClick={() => void navigate(listPath, { replace: true })}>Back to the list</Button>
+        </p>
+      )}
       {query.isPending ? (
         <SkeletonRows label="Loading users" />
       ) : query.isError ? (
@@ -133,13 +140,6 @@ export function Component() {
           href={hrefOf}
           footer={found.length === users.length ? plural(users.length, "user") : `${formatCount(found.length)} of ${plural(users.length, "user")}`}
         />
-      )}
-      {userId !== undefined && query.isSuccess && chosen === undefined && (
-        <p className={styles["gone"]} role="alert">
-          <UserX size={14} aria-hidden="true" />
-          <span>There is no such user, or no longer.</span>
-          <Button onClick={() => void navigate(listPath, { replace: true })}>Show all users</Button>
-        </p>
       )}
       {shown && viewer && (
         <UserPanel

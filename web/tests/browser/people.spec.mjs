@@ -5,6 +5,7 @@
 //   PHOENIX_TEST_ADMIN_EMAIL     default admin@localhost
 //   PHOENIX_TEST_ADMIN_PASSWORD  default admin
 //   PHOENIX_TEST_NEW_PASSWORD    what to set when the server demands a change; default ember-and-ash-2026
+//   PHOENIX_TEST_OPEN_BASE_URL   address of a second server, without authentication; what it shows is not looked at without it
 //   PHOENIX_TEST_SHOTS           a directory for screenshots of each page; none are taken without it
 //   CHROMIUM                     default /usr/bin/chromium
 //
@@ -34,7 +35,8 @@ const admin = { role: "Admin", email: env("PHOENIX_TEST_ADMIN_EMAIL", "admin@loc
 const member = { role: "Member", name: `Mo Member ${run}`, email: `mo-${run}@people.example`, password: null };
 const viewer = { role: "Viewer", name: `Vi Viewer ${run}`, email: `vi-${run}@people.example`, password: "Vi_first_word_2026" };
 
-const origin = new URL(base).origin;
+const openBase = process.env.PHOENIX_TEST_OPEN_BASE_URL?.replace(/\/$/, "");
+const origins = [base, openBase].filter((address) => address !== undefined).map((address) => new URL(address).origin);
 const problems = [];
 let browser;
 
@@ -71,7 +73,7 @@ async function open({ width = 1280, theme = "light" } = {}) {
     page.on("pageerror", (error) => problems.push(String(error.stack ?? error)));
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(origin) && !/^(data|blob):/.test(url)) problems.push(`request to another site: ${url}`);
+      if (!origins.some((origin) => url.startsWith(origin)) && !/^(data|blob):/.test(url)) problems.push(`request to another site: ${url}`);
     });
   });
   return context;
@@ -564,6 +566,32 @@ test("addresses of old lead somewhere", async () => {
   await page.goto(`${base}/settings/users/${encodeURIComponent("VXNlcjo5OTk5OTk=")}`);
   await page.getByText("There is no such user").waitFor();
   await context.close();
+});
+
+test("without authentication there is nobody, and the pages say so", { skip: openBase === undefined }, async () => {
+  for (const [width, theme] of [[1280, "dark"], [390, "light"]]) {
+    const context = await open({ width, theme });
+    const page = await context.newPage();
+    for (const [address, arrived, text] of [
+      ["/profile", "/profile/preferences", "Kept in this browser"],
+      ["/profile/account", "/profile/preferences", "Kept in this browser"],
+      ["/settings/users", "/settings/users", "Authentication is off"],
+      ["/settings/api-keys", "/settings/api-keys", "Keys exist only"],
+      ["/settings", "/settings/general", "whoever reaches this server"],
+    ]) {
+      await page.goto(`${openBase}${address}`);
+      await page.waitForURL(`${openBase}${arrived}`);
+      await page.getByText(text).waitFor();
+      await calm(page);
+      await assertFits(page, address);
+      await assertAccessible(page, `${address} without authentication`);
+      await shot(page, `open-${width}-${theme}${address.replaceAll("/", "-")}`);
+    }
+    if (width < 800) await page.getByRole("button", { name: "Open navigation" }).click();
+    await page.getByRole("link", { name: "Preferences" }).first().waitFor();
+    assert.equal(await page.getByRole("button", { name: /^Account of/ }).count(), 0);
+    await context.close();
+  }
 });
 
 test("nothing was reported on the console and nothing asked of another site", () => {

@@ -40,7 +40,10 @@ export function KeyTable({ caption, keys, onRevoke, framed = false }: KeyTablePr
             const expired = key.expiresAt !== null && Date.parse(key.expiresAt) <= now;
             return (
               <tr key={key.id}>
-                <th scope="row">{key.name}</th>
+                <th scope="row">
+                  {key.name}
+                  {!framed && key.description && <span className={styles["sub"]}>{key.description}</span>}
+                </th>
                 {!framed && <td className={styles["wide"]}>{key.description}</td>}
                 <td className={styles["nowrap"]} title={formatComplete(key.createdAt)}>
                   {formatRelative(key.createdAt, now)}

@@ -26,6 +26,8 @@ export const viewerOptions = queryOptions({
   queryKey: ["viewer"],
   queryFn: async ({ signal }) => (config.authenticationEnabled ? (await execute(ViewerQuery, {}, signal)).viewer : null),
   staleTime: 60_000,
+  // Whose page this is stays known for as long as it is up.
+  gcTime: Infinity,
 });
 
 export function isAdmin(viewer: Viewer | null | undefined): boolean {

@@ -1,7 +1,7 @@
 import { CircleHelp, type LucideIcon, Monitor, Smartphone, SquareTerminal, Tablet } from "lucide-react";
 import { Badge } from "@/components/badge";
 import { Button } from "@/components/button";
-import { formatComplete, formatRelative } from "@/lib/format";
+import { formatAgo, formatComplete, formatRelative } from "@/lib/format";
 import { useNow } from "@/lib/hooks";
 import { type Device, deviceOf } from "./device";
 import type { LoginSession } from "./queries";
@@ -13,11 +13,6 @@ interface SessionListProps {
   readonly label: string;
   readonly sessions: readonly LoginSession[];
   readonly onEnd: (session: LoginSession) => void;
-}
-
-function ago(iso: string, now: number): string {
-  const text = formatRelative(iso, now);
-  return text === "now" ? "just now" : text;
 }
 
 /** Where somebody is signed in, the present session first. */
@@ -41,8 +36,8 @@ export function SessionList({ label, sessions, onEnd }: SessionListProps) {
               </div>
               <p className={styles["facts"]}>
                 <span>{session.ipAddress ?? "address unknown"}</span>
-                <span title={formatComplete(session.createdAt)}>signed in {ago(session.createdAt, now)}</span>
-                <span title={formatComplete(session.lastUsedAt)}>used {ago(session.lastUsedAt, now)}</span>
+                <span title={formatComplete(session.createdAt)}>signed in {formatAgo(session.createdAt, now)}</span>
+                <span title={formatComplete(session.lastUsedAt)}>used {formatAgo(session.lastUsedAt, now)}</span>
                 <span title={formatComplete(session.expiresAt)}>ends {formatRelative(session.expiresAt, now)} if unused</span>
               </p>
             </div>

@@ -17,7 +17,7 @@ import { logout, type Viewer, viewerOptions } from "@/features/auth/session";
 import { EndDialog } from "@/features/sessions/end-dialog";
 import type { LoginSession } from "@/features/sessions/queries";
 import { SessionList } from "@/features/sessions/session-list";
-import { formatComplete, formatDay, formatRelative } from "@/lib/format";
+import { formatAgo, formatComplete, formatDay } from "@/lib/format";
 import { useNow } from "@/lib/hooks";
 import { patchUser, type User, userAccessOptions, type UserPatch, usersOptions } from "./queries";
 import { type Refusals, refusalsFor } from "./rules";
@@ -52,7 +52,7 @@ export function UserPanel({ isOpen, user, everybody, viewer, onClose }: UserPane
           <Badge tone="accent">{roleLabel(user.role.name)}</Badge>
           <UserStateBadge user={user} />
           {own && <Badge>You</Badge>}
-          <span title={formatComplete(user.lastLoginAt)}>{user.lastLoginAt === null ? "never signed in" : `signed in ${formatRelative(user.lastLoginAt, now)}`}</span>
+          <span title={formatComplete(user.lastLoginAt)}>{user.lastLoginAt === null ? "never signed in" : `signed in ${formatAgo(user.lastLoginAt, now)}`}</span>
           {access.data && <span>here since {formatDay(access.data.createdAt)}</span>}
         </div>
       }
