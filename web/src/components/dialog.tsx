@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { Dialog, Heading } from "react-aria-components/Dialog";
 import { Modal, ModalOverlay } from "react-aria-components/Modal";
 import { cx } from "@/lib/cx";
+import { useGone } from "@/lib/hooks";
 import { IconButton } from "./button";
 import styles from "./dialog.module.css";
 
@@ -19,6 +20,8 @@ interface DialogBoxProps {
 }
 
 export function DialogBox({ title, isOpen, onClose, children, role = "dialog", isDismissable = true, size = "normal" }: DialogBoxProps) {
+  const gone = useGone(isOpen);
+  if (gone) return null;
   return (
     <ModalOverlay
       isOpen={isOpen}

@@ -2,6 +2,7 @@ import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { Dialog, Heading } from "react-aria-components/Dialog";
 import { Modal, ModalOverlay } from "react-aria-components/Modal";
+import { useGone } from "@/lib/hooks";
 import { IconButton } from "./button";
 import styles from "./drawer.module.css";
 
@@ -18,6 +19,8 @@ interface DrawerProps {
 
 /** What belongs to one entry of a list, beside the list. */
 export function Drawer({ title, subtitle, isOpen, onClose, isDirty = false, children }: DrawerProps) {
+  const gone = useGone(isOpen);
+  if (gone) return null;
   return (
     <ModalOverlay
       isOpen={isOpen}

@@ -364,6 +364,7 @@ for (const person of [member, viewer]) {
     await page.getByRole("button", { name: "Revoke notebook" }).click();
     await page.getByRole("alertdialog").getByRole("button", { name: "Revoke key" }).click();
     await page.getByText("You have no keys yet").waitFor();
+    await eventually(async () => assert.equal(await page.evaluate(() => document.activeElement?.id), "main"));
     await context.close();
   });
 }
@@ -392,7 +393,7 @@ test("a session that ends in mid-work is asked for over the page, and what was t
   await page.getByRole("dialog", { name: "Copy this key now" }).waitFor();
   await eventually(async () => assert.equal(await page.evaluate(() => document.activeElement?.closest("[role=dialog]") !== null), true));
   await closeDialog(page, "I have copied it");
-  await page.getByRole("row").filter({ hasText: "half-typed" }).getByText("and still there").waitFor();
+  await page.getByRole("row").filter({ hasText: "half-typed" }).getByRole("cell", { name: "and still there" }).waitFor();
   await page.getByRole("button", { name: "Revoke half-typed" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Revoke key" }).click();
   await page.getByText("You have no keys yet").waitFor();
