@@ -48,6 +48,17 @@ pub(super) struct CreateSystemApiKeyMutationPayload {
     query: Query,
 }
 
+/// What makes a new user key.
+#[derive(InputObject)]
+pub(super) struct CreateUserApiKeyInput {
+    /// A name for people.
+    name: String,
+    /// What people wrote about it.
+    description: Option<String>,
+    /// The first instant at which it is refused; must lie in the future.
+    expires_at: Option<DateTime>,
+}
+
 /// A new user key.
 #[derive(SimpleObject)]
 pub(super) struct CreateUserApiKeyMutationPayload {
@@ -59,16 +70,14 @@ pub(super) struct CreateUserApiKeyMutationPayload {
     query: Query,
 }
 
-impl CreateApiKeyInput {
-    fn into_new(self) -> NewApiKey {
-        NewApiKey {
-            name: self.name,
-            description: self.description,
-            expires_at: self.expires_at.map(|at| at.0),
-            role: Role::Member,
-            scopes: None,
-            projects: Projects::All,
-        }
+fn new_key(name: String, description: Option<String>, expires_at: Option<DateTime>) -> NewApiKey {
+    NewApiKey {
+        name,
+        description,
+        expires_at: expires_at.map(|at| at.0),
+        role: Role::Member,
+        scopes: None,
+        projects: Projects::All,
     }
 }
 
@@ -94,10 +103,11 @@ impl ApiKeyMutation {
     async fn create_user_api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What makes the key.")] input: CreateApiKeyInput,
+        #[graphql(desc = "What makes the key.")] input: CreateUserApiKeyInput,
     ) -> Result<CreateUserApiKeyMutationPayload> {
         let cx = ctx.cx()?;
-        let (key, token) = service::api_keys::create_user(&cx, input.into_new()).await?;
+        let (key, token) =
+            service::api_keys::create_user(&cx, new_key(input.name, input.description, input.expires_at)).await?;
         Ok(CreateUserApiKeyMutationPayload { jwt: token.expose().to_owned(), api_key: key.into(), query: Query })
     }
 
@@ -119,7 +129,8 @@ impl ApiKeyMutation {
         #[graphql(desc = "What makes the key.")] input: CreateApiKeyInput,
     ) -> Result<CreateSystemApiKeyMutationPayload> {
         let cx = ctx.cx()?;
-        let (key, token) = service::api_keys::create_system(&cx, input.into_new()).await?;
+        let (key, token) =
+            service::api_keys::create_system(&cx, new_key(input.name, input.description, input.expires_at)).await?;
         Ok(CreateSystemApiKeyMutationPayload { jwt: token.expose().to_owned(), api_key: key.into(), query: Query })
     }
 

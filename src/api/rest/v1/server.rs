@@ -32,9 +32,19 @@ pub struct ServerInfo {
     login_methods: Vec<&'static str>,
     /// Whether a forgotten password can be reset by a mail.
     password_reset_by_mail: bool,
-    /// Rules of passwords: `default` or `strong`.
-    password_policy: &'static str,
+    #[schema(inline)]
+    password_policy: PasswordRules,
     limits: ServerLimits,
+}
+
+/// Rules of passwords.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordRules {
+    /// At least four characters, without whitespace.
+    Default,
+    /// At least twelve, of every kind.
+    Strong,
 }
 
 /// Bounds that callers should know.
@@ -63,7 +73,7 @@ async fn get_server(cx: Cx<Public>, State(state): State<ApiState>) -> axum::Json
         auth_enabled: services.auth_enabled(),
         login_methods: if by_password { vec!["password"] } else { Vec::new() },
         password_reset_by_mail: by_password && services.mail_enabled(),
-        password_policy: if settings.password_policy.strong { "strong" } else { "default" },
+        password_policy: if settings.password_policy.strong { PasswordRules::Strong } else { PasswordRules::Default },
         limits: ServerLimits {
             page_size: page::MAX_LIMIT,
             export_bytes: limits.compressed,
