@@ -45,7 +45,7 @@ export function Component() {
 
 function AccessLogPage() {
   const now = useNow();
-  const [get, set] = useParam();
+  const [get, set, setAll] = useParam();
   const users = useQuery({ ...usersOptions, enabled: config.authenticationEnabled }).data ?? [];
   const keys = useInfiniteQuery({ ...keysOptions({}), enabled: config.authenticationEnabled }).data?.pages.flatMap((page) => page.data) ?? [];
   const [when, status, method, key, user] = [get("when", "day"), get("status"), get("method"), get("key"), get("user")];
@@ -70,14 +70,7 @@ function AccessLogPage() {
         isEmpty={records.length === 0}
         icon={ScrollText}
         what="access log"
-        onClearFilter={
-          isFiltered
-            ? () => {
-                for (const name of ["status", "method", "key", "user"]) set(name, "");
-                set("when", "all", "day");
-              }
-            : undefined
-        }
+        onClearFilter={isFiltered ? () => setAll(["status", ""], ["method", ""], ["key", ""], ["user", ""], ["when", "all"]) : undefined}
       >
         <div className={styles["list"]}>
           <table className={styles["table"]} aria-label="Requests">

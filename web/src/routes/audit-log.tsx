@@ -40,7 +40,7 @@ export function Component() {
 
 function AuditLogPage() {
   const now = useNow();
-  const [get, set] = useParam();
+  const [get, set, setAll] = useParam();
   const [when, action] = [get("when", "month"), get("action")];
   const [actor, setActor] = useState(get("actor"));
   const [subject, setSubject] = useState(get("subject"));
@@ -87,8 +87,7 @@ function AuditLogPage() {
             ? () => {
                 setActor("");
                 setSubject("");
-                for (const name of ["action", "actor", "subject"]) set(name, "");
-                set("when", "all", "month");
+                setAll(["action", ""], ["actor", ""], ["subject", ""], ["when", "all"]);
               }
             : undefined
         }

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
 import { authFetch } from "@/api/auth-fetch";
-import { errorOfResponse } from "@/api/errors";
+import { errorOfResponse, networkError } from "@/api/errors";
 import type { components, paths } from "@/api/generated/rest";
 import { rest } from "@/api/rest";
 import { serverPath } from "@/config";
@@ -36,5 +36,7 @@ export async function accessLogLines(filter: AccessFilter): Promise<Blob> {
   const query = new URLSearchParams(Object.entries(filter));
   const response = await authFetch(serverPath(`/api/v1/access-logs?${query.toString()}`), { headers: { accept: "application/x-ndjson" } });
   if (!response.ok) throw await errorOfResponse(response);
-  return response.blob();
+  return response.blob().catch((cause: unknown) => {
+    throw networkError(cause);
+  });
 }

@@ -8,6 +8,7 @@ import { Notice } from "@/components/states";
 import { useToast } from "@/components/toast";
 import { formatAgo, formatComplete, plural } from "@/lib/format";
 import { useNow } from "@/lib/hooks";
+import { isRotating } from "./key-state";
 import styles from "./keys.module.css";
 import { type Key, type KeyUsage, type KeyWithSecret, revokeKey, rotateKey, usageOptions } from "./platform";
 import { lastUseInWords, startOf, WEEK_RANGE } from "./usage";
@@ -44,7 +45,7 @@ export function RotateDialog({ apiKey, isOpen, onRotated, onClose }: RotateDialo
     >
       {mutation.isError && <Notice tone="danger">{asApiError(mutation.error).message}</Notice>}
       <p>It gets a new secret, shown once, and keeps all else: name, permissions, projects, history. Give the new one to whatever uses the key while the present one still works.</p>
-      {previous !== null && Date.parse(previous.expiresAt) > now && (
+      {previous !== null && isRotating(apiKey, now) && (
         <Notice tone="warning">
           The last rotation is not over: the secret before it, <code>{previous.maskedKey}</code>, ends at once.
         </Notice>

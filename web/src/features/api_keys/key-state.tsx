@@ -19,9 +19,12 @@ export function KeyStateBadge({ apiKey, now }: { readonly apiKey: Pick<Key, "sta
   }
 }
 
-/** Whether the secret before the last rotation still works. */
+/** How old a `now` of `useNow` may be. */
+const TICK = 15_000;
+
+/** Whether the secret before the last rotation still works, for longer than the clock of the page is behind. */
 export function isRotating(key: Pick<Key, "previousSecret">, now: number): boolean {
-  return key.previousSecret !== null && Date.parse(key.previousSecret.expiresAt) > now;
+  return key.previousSecret !== null && Date.parse(key.previousSecret.expiresAt) > now + TICK;
 }
 
 export function expiryText(expiresAt: string | null, now: number): string {

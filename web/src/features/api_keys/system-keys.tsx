@@ -28,7 +28,7 @@ export const statusParam = (value: string): KeyFilter["status"] => (value === "a
 
 /** Every key of the server, for administrators. */
 export function SystemKeys() {
-  const [get, set] = useParam();
+  const [get, set, setAll] = useParam();
   const users = useQuery(usersOptions).data ?? [];
   const [created, setCreated] = useState<KeyWithSecret | null>(null);
   const [kind, status, owner] = [get("kind", "all"), get("status", "active"), get("owner")];
@@ -52,11 +52,7 @@ export function SystemKeys() {
         filter={filter}
         hasOwners
         isFiltered={kind !== "all" || owner !== "" || status === "expired" || status === "revoked"}
-        onClearFilter={() => {
-          set("kind", "all", "all");
-          set("owner", "");
-          set("status", "all", "active");
-        }}
+        onClearFilter={() => setAll(["kind", ""], ["owner", ""], ["status", "all"])}
         empty={{
           title: "No keys in use",
           text: (
