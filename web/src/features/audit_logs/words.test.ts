@@ -20,10 +20,11 @@ it.each([
 });
 
 it("shows details by name", () => {
-  expect(detailsOf({ newRole: "ADMIN", grace_period: 60, scopes: ["traces:read", "admin"], before: null, change: { a: 1 }, role: { from: "VIEWER", to: "MEMBER" }, expires: { before: null, after: "2027" } })).toEqual([
+  expect(detailsOf({ newRole: "ADMIN", grace_period: 60, scopes: ["traces:read", "admin"], before: null, userAgent: "curl/8.5.0", change: { a: 1 }, role: { from: "VIEWER", to: "MEMBER" }, expires: { before: null, after: "2027" } })).toEqual([
     ["new role", "ADMIN"],
     ["grace period", "60"],
     ["scopes", "traces:read, admin"],
+    ["user agent", "curl"],
     ["change", '{"a":1}'],
     ["role", "VIEWER → MEMBER"],
     ["expires", "nothing → 2027"],

@@ -1,3 +1,5 @@
+import { deviceOf } from "@/features/sessions/device";
+
 const subjects: Readonly<Record<string, string>> = { api_key: "API key", user: "User", session: "Session", project: "Project", system: "Server" };
 
 const verbs: Readonly<Record<string, string>> = {
@@ -62,5 +64,5 @@ export function detailsOf(details: unknown): (readonly [name: string, value: str
   if (typeof details !== "object" || details === null || Array.isArray(details)) return [];
   return Object.entries(details)
     .filter(([, value]) => value !== null)
-    .map(([name, value]) => [spaced(name.replaceAll(/([a-z])([A-Z])/g, "$1 $2")).toLowerCase(), valueInWords(value)] as const);
+    .map(([name, value]) => [spaced(name.replaceAll(/([a-z])([A-Z])/g, "$1 $2")).toLowerCase(), name === "userAgent" && typeof value === "string" ? deviceOf(value).name : valueInWords(value)] as const);
 }
