@@ -406,7 +406,7 @@ test("a session that ends in mid-work is asked for over the page, and what was t
   const link = typed.getByRole("link");
   await typed.waitFor();
   if (await link.count()) await link.click();
-  await page.getByText("and still there").first().waitFor();
+  await page.getByText("and still there").filter({ visible: true }).first().waitFor();
   if (await link.count()) await closeDialog(page, "Close");
   await revokeKey(page, "half-typed");
 
