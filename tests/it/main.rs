@@ -9,6 +9,7 @@ mod support;
 
 mod access;
 mod api_keys;
+mod attacks;
 mod bad_input;
 mod documents;
 mod durability;
@@ -22,3 +23,4 @@ mod projects;
 mod spans;
 mod tls;
 mod ui;
+mod users;
