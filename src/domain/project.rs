@@ -81,4 +81,14 @@ impl Projects {
             Self::Only(ids) => ids.contains(&id),
         }
     }
+
+    /// Whether every project here is among the others.
+    #[must_use]
+    pub fn within(&self, others: &Self) -> bool {
+        match (self, others) {
+            (_, Self::All) => true,
+            (Self::All, Self::Only(_)) => false,
+            (Self::Only(ids), others) => ids.iter().all(|id| others.contains(*id)),
+        }
+    }
 }

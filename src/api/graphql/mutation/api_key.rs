@@ -12,14 +12,9 @@ use super::super::{
     scalar::DateTime,
 };
 use crate::{
-    domain::{
-        api_key::{KeyKind, NewApiKey},
-        id::ApiKeyId,
-        project::Projects,
-        scope::Role,
-    },
+    domain::{api_key::KeyKind, id::ApiKeyId},
     error::Error,
-    service,
+    service::{self, api_keys::KeyRequest},
 };
 
 /// Changes to API keys.
@@ -60,14 +55,12 @@ pub(super) struct CreateUserApiKeyMutationPayload {
 }
 
 impl CreateApiKeyInput {
-    fn into_new(self) -> NewApiKey {
-        NewApiKey {
+    fn into_request(self) -> KeyRequest {
+        KeyRequest {
             name: self.name,
             description: self.description,
             expires_at: self.expires_at.map(|at| at.0),
-            role: Role::Member,
-            scopes: None,
-            projects: Projects::All,
+            ..KeyRequest::default()
         }
     }
 }
@@ -97,7 +90,7 @@ impl ApiKeyMutation {
         #[graphql(desc = "What makes the key.")] input: CreateApiKeyInput,
     ) -> Result<CreateUserApiKeyMutationPayload> {
         let cx = ctx.cx()?;
-        let (key, token) = service::api_keys::create_user(&cx, input.into_new()).await?;
+        let (key, token) = service::api_keys::create_user(&cx, input.into_request()).await?;
         Ok(CreateUserApiKeyMutationPayload { jwt: token.expose().to_owned(), api_key: key.into(), query: Query })
     }
 
@@ -119,7 +112,7 @@ impl ApiKeyMutation {
         #[graphql(desc = "What makes the key.")] input: CreateApiKeyInput,
     ) -> Result<CreateSystemApiKeyMutationPayload> {
         let cx = ctx.cx()?;
-        let (key, token) = service::api_keys::create_system(&cx, input.into_new()).await?;
+        let (key, token) = service::api_keys::create_system(&cx, input.into_request()).await?;
         Ok(CreateSystemApiKeyMutationPayload { jwt: token.expose().to_owned(), api_key: key.into(), query: Query })
     }
 
