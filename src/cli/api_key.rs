@@ -28,7 +28,7 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, clap::Args)]
-struct Create {
+struct NewKey {
     /// Name for people
     #[arg(long)]
     name: String,
@@ -69,7 +69,7 @@ enum Action {
     /// Create a system key and print its secret, once
     Create {
         #[command(flatten)]
-        key: Box<Create>,
+        key: Box<NewKey>,
         #[command(flatten)]
         config: Box<Config>,
     },
@@ -145,7 +145,7 @@ async fn open(config: Config, clock: &Clock) -> Result<(Db, Deployment)> {
     Ok((db, deployment))
 }
 
-async fn read(db: &Db, key: Create) -> Result<NewApiKey> {
+async fn read(db: &Db, key: NewKey) -> Result<NewApiKey> {
     let expires_at =
         key.expires_at.map(|t| UnixNanos::parse(&t).context("--expires-at: not an RFC 3339 instant")).transpose()?;
     let scopes = key.preset.or_else(|| (!key.scopes.is_empty()).then(|| key.scopes.into_iter().collect()));

@@ -13,6 +13,7 @@ mod bad_input;
 mod documents;
 mod durability;
 mod ingest;
+mod key_platform;
 mod layers;
 mod login;
 mod origin;
