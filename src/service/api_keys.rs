@@ -645,6 +645,12 @@ async fn describe<S: Access>(cx: &Cx<S>, mut conn: Conn<'_>, keys: Vec<ApiKey>) 
     Ok(keys.into_iter().map(details).collect())
 }
 
+/// Whether a key works now.
+#[must_use]
+pub fn status(cx: &Cx<SignedIn>, key: &ApiKey) -> KeyStatus {
+    key.status(cx.now())
+}
+
 /// Lists the living system keys, newest first.
 pub async fn list_system(cx: &Cx<Admin>) -> Result<Vec<ApiKey>> {
     cx.inner().authenticator.tokens()?;

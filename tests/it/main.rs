@@ -9,7 +9,9 @@ mod support;
 
 mod access;
 mod api_keys;
+mod audit;
 mod bad_input;
+mod docs;
 mod documents;
 mod durability;
 mod ingest;
