@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod attributes;
 pub mod audit;
 pub mod auth_change;
+pub mod change;
 pub mod client_address;
 pub mod id;
 pub mod page;

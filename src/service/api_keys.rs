@@ -18,6 +18,7 @@ use crate::{
         api_key::{ApiKey, Environment, KeyKind, KeyStatus, NewApiKey},
         audit::Action,
         auth_change::AuthChange,
+        change::Change,
         id::{ApiKeyId, GlobalId, ProjectId, UserId},
         page::{Order, Page, PageRequest},
         plan::{KeyLimits, Plan},
@@ -70,23 +71,23 @@ pub struct KeyRequest {
     pub limits: KeyLimits,
 }
 
-/// What to change about a key; what is `None` stays, and what is `Some(None)` is taken away.
+/// What to change about a key.
 #[derive(Clone, Debug, Default)]
 pub struct KeyPatch {
     /// Name for people.
     pub name: Option<String>,
     /// Free text.
-    pub description: Option<Option<String>>,
+    pub description: Change<String>,
     /// First instant at which it is refused.
-    pub expires_at: Option<Option<UnixNanos>>,
+    pub expires_at: Change<UnixNanos>,
     /// Scopes that narrow the role.
-    pub scopes: Option<Option<ScopeSet>>,
+    pub scopes: Change<ScopeSet>,
     /// Projects that it is bound to.
-    pub projects: Option<Option<Vec<String>>>,
+    pub projects: Change<Vec<String>>,
     /// Plan of its own.
-    pub plan: Option<Option<Plan>>,
+    pub plan: Change<Plan>,
     /// All limits of its own.
-    pub limits: Option<KeyLimits>,
+    pub limits: Change<KeyLimits>,
 }
 
 /// A key with what it speaks of.
@@ -408,10 +409,11 @@ pub async fn update(cx: &Cx<SignedIn>, key: &KeyRef, patch: KeyPatch) -> Result<
     let principal = cx.principal()?;
     let now = cx.now();
     let projects = match patch.projects {
-        None => None,
-        Some(named) => Some(resolve_projects(cx, named).await?),
+        Change::Keep => None,
+        Change::Clear => Some(cx.projects()),
+        Change::Set(named) => Some(resolve_projects(cx, Some(named)).await?),
     };
-    if patch.plan.is_some() || patch.limits.is_some() {
+    if !patch.plan.is_keep() || !patch.limits.is_keep() {
         demand_admin_for_plans(cx)?;
     }
     let mut tx = cx.begin().await?;
@@ -423,15 +425,13 @@ pub async fn update(cx: &Cx<SignedIn>, key: &KeyRef, patch: KeyPatch) -> Result<
     if let Some(name) = patch.name {
         key.name = name;
     }
-    if let Some(description) = patch.description {
-        key.description = description;
-    }
+    patch.description.apply(&mut key.description);
     check_texts(&key.name, key.description.as_deref())?;
-    if let Some(expires_at) = patch.expires_at {
-        check_expiry(expires_at, now)?;
-        key.expires_at = expires_at;
+    if let Change::Set(expires_at) = patch.expires_at {
+        check_expiry(Some(expires_at), now)?;
     }
-    if let Some(scopes) = patch.scopes {
+    patch.expires_at.apply(&mut key.expires_at);
+    if let Change::Set(scopes) = patch.scopes {
         let role = match key.kind {
             KeyKind::System => key.role,
             KeyKind::User => {
@@ -439,18 +439,22 @@ pub async fn update(cx: &Cx<SignedIn>, key: &KeyRef, patch: KeyPatch) -> Result<
                 owner.map_or(key.role, |user| user.role)
             }
         };
-        refuse_wide(principal, role, scopes)?;
-        key.scopes = scopes;
+        refuse_wide(principal, role, Some(scopes))?;
     }
+    // Without scopes the role alone counts, and whoever may change a key is not narrower than that: a person, or the
+    // scope `admin`.
+    patch.scopes.apply(&mut key.scopes);
     if let Some(projects) = projects {
         key.projects = projects;
     }
-    if let Some(plan) = patch.plan {
-        key.plan = plan;
-    }
-    if let Some(limits) = patch.limits {
-        check_limits(&limits)?;
-        key.limits = limits;
+    patch.plan.apply(&mut key.plan);
+    match patch.limits {
+        Change::Keep => {}
+        Change::Clear => key.limits = KeyLimits::default(),
+        Change::Set(limits) => {
+            check_limits(&limits)?;
+            key.limits = limits;
+        }
     }
     let after = bounds(&key);
     let changed: serde_json::Map<String, Value> = after

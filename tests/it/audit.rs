@@ -22,8 +22,8 @@ both_engines! {
         let admin = app.admin().await.header("x-request-id", "request-1");
         let made = admin.post("/api/v1/api-keys", &json!({"name": "k"})).await.expect(201).json();
         let path = format!("/api/v1/api-keys/{}", made["id"].as_str().unwrap());
-        let patch = json!({"name": "renamed", "scopes": ["traces:read"]}).to_string().into_bytes();
-        admin.send(axum::http::Method::PATCH, &path, Some("application/json"), patch).await.expect(200);
+        let body = json!({"name": "renamed", "scopes": ["traces:read"]}).to_string().into_bytes();
+        admin.send(axum::http::Method::PATCH, &path, Some("application/json"), body).await.expect(200);
         let rotated = admin.post(&format!("{path}/rotate"), &json!({"gracePeriodSeconds": 60})).await.expect(201).json();
         admin.delete(&path).await.expect(204);
         admin.delete(&path).await.expect(204);
@@ -82,7 +82,7 @@ both_engines! {
         let admin = app.admin_secret();
         for i in 0..3 {
             admin.post("/v1/projects", &json!({"name": format!("p{i}")})).await.expect(200);
-            app.clock.advance(Duration::from_secs(60));
+            app.clock.advance(Duration::from_mins(1));
         }
         app.key(phoenix_server::domain::scope::Role::Member, None).await;
         assert_eq!(actions(&log(&admin, "?actor=command-line").await), ["api_key.create"]);

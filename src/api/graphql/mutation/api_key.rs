@@ -20,6 +20,7 @@ use crate::{
     domain::{
         self,
         api_key::{Environment, KeyKind, PublicKeyId},
+        change::Change,
         id::{ApiKeyId, GlobalId},
         scope::{Role, Scope, ScopeSet},
     },
@@ -122,12 +123,11 @@ fn read_scopes(scopes: &[String]) -> Result<ScopeSet, Error> {
     scopes.iter().map(|s| s.parse::<Scope>()).collect::<Result<_, _>>().map_err(|e| Error::invalid("scopes", e))
 }
 
-/// Tells null from nothing.
-fn given<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
+fn change<T>(value: MaybeUndefined<T>) -> Change<T> {
     match value {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => Some(Some(value)),
+        MaybeUndefined::Undefined => Change::Keep,
+        MaybeUndefined::Null => Change::Clear,
+        MaybeUndefined::Value(value) => Change::Set(value),
     }
 }
 
@@ -243,10 +243,10 @@ impl ApiKeyMutation {
         let cx = ctx.cx()?;
         let patch = KeyPatch {
             name: input.name,
-            description: given(input.description),
-            expires_at: given(input.expires_at).map(|at| at.map(|at| at.0)),
-            scopes: given(input.scopes).map(|s| s.as_deref().map(read_scopes).transpose()).transpose()?,
-            projects: given(input.projects),
+            description: change(input.description),
+            expires_at: change(input.expires_at).try_map(|at| Ok::<_, Error>(at.0))?,
+            scopes: change(input.scopes).try_map(|s| read_scopes(&s))?,
+            projects: change(input.projects),
             ..KeyPatch::default()
         };
         let details = service::api_keys::update(&cx, &key_ref(&input.id)?, patch).await?;

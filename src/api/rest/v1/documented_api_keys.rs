@@ -18,6 +18,7 @@ use crate::{
     },
     domain::{
         api_key::{KeyKind, PublicKeyId},
+        change::Change,
         id::{ApiKeyId, GlobalId},
         page::{Cursor, Order},
         plan::{KeyLimits, Plan},
@@ -248,32 +249,32 @@ pub struct PatchKeyBody {
     name: Option<String>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    description: Option<Option<String>>,
+    description: Change<String>,
     /// First instant at which the key is refused.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    expires_at: Option<Option<Instant>>,
+    expires_at: Change<Instant>,
     /// What the role is narrowed to.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<String>>)]
-    scopes: Option<Option<Vec<String>>>,
+    scopes: Change<Vec<String>>,
     /// Projects that the key is bound to, each by name or global id.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<String>>)]
-    projects: Option<Option<Vec<String>>>,
+    projects: Change<Vec<String>>,
     /// `free`, `pro` or `enterprise`; set by administrators.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    plan: Option<Option<String>>,
+    plan: Change<String>,
     /// All limits of its own; set by administrators.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<LimitsBody>)]
-    limits: Option<Option<LimitsBody>>,
+    limits: Change<LimitsBody>,
 }
 
 /// Tells null from nothing.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Change<T>, D::Error> {
+    Option::deserialize(deserializer).map(Change::from)
 }
 
 /// How to rotate a key.
@@ -318,15 +319,14 @@ impl CreateKeyBody {
 
 impl PatchKeyBody {
     fn into_patch(self) -> Result<KeyPatch, Error> {
-        let expires_at = self.expires_at.map(|t| t.map(|t| t.read("expiresAt")).transpose()).transpose()?;
         Ok(KeyPatch {
             name: self.name,
             description: self.description,
-            expires_at,
-            scopes: self.scopes.map(|s| s.as_deref().map(read_scopes).transpose()).transpose()?,
+            expires_at: self.expires_at.try_map(|t| t.read("expiresAt"))?,
+            scopes: self.scopes.try_map(|s| read_scopes(&s))?,
             projects: self.projects,
-            plan: self.plan.map(|p| read("plan", p.as_deref())).transpose()?,
-            limits: self.limits.map(|l| l.unwrap_or_default().into()),
+            plan: self.plan.try_map(|p| p.parse().map_err(|e: String| Error::invalid("plan", e)))?,
+            limits: self.limits.try_map(|l| Ok::<_, Error>(l.into()))?,
         })
     }
 }
