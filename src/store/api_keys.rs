@@ -309,7 +309,9 @@ pub async fn list(
         }
         if let Projects::Only(ids) = access {
             query.push(
-                " AND bound_to_projects AND NOT EXISTS
+                " AND bound_to_projects
+                 AND EXISTS (SELECT 1 FROM api_key_projects AS p WHERE p.api_key_id = api_keys.id)
+                 AND NOT EXISTS
                      (SELECT 1 FROM api_key_projects AS p WHERE p.api_key_id = api_keys.id AND NOT (TRUE",
             );
             super::push_in(&mut query, "p.project_id", ids.iter().map(|id| id.0));

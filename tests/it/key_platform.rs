@@ -378,6 +378,45 @@ both_engines! {
         admin.post(&format!("{path}/rotate"), &json!({})).await.expect(409);
     }
 
+    async fn rotations_at_once_leave_two_secrets_that_work(engine) {
+        let app = TestApp::new(engine).await;
+        let admin = app.admin_secret();
+        let first = create(&admin, &json!({"name": "k"})).await;
+        let path = format!("{DOOR}/{}/rotate", text(&first, "id"));
+        let rotate = || async {
+            let made = admin.post(&path, &json!({"gracePeriodSeconds": 60})).await.expect(201).json();
+            // Used at once, so that it is remembered while others rotate.
+            bearer(&app, &made).get("/v1/projects").await;
+            made
+        };
+        let (a, b, c, d) = tokio::join!(rotate(), rotate(), rotate(), rotate());
+        let mut working = 0;
+        for secret in [&first, &a, &b, &c, &d] {
+            let status = bearer(&app, secret).get("/v1/projects").await.status.as_u16();
+            working += i32::from(status == 200);
+        }
+        assert_eq!(working, 2);
+    }
+
+    async fn a_key_whose_projects_are_gone_reaches_none_and_shows_to_no_bound_key(engine) {
+        let app = TestApp::new(engine).await;
+        let admin = app.admin_secret();
+        for project in ["gone", "kept"] {
+            admin.export(project, vec![otlp::span(1, 1)]).await;
+        }
+        let key = create(&admin, &json!({"name": "of gone", "projects": ["gone"]})).await;
+        let bound = bearer(&app, &create(&admin, &json!({"name": "b", "preset": "admin", "projects": ["kept"]})).await);
+        admin.delete("/v1/projects/gone").await.expect(204);
+        let db = phoenix_server::app::open_database(&app.config).await.unwrap();
+        phoenix_server::jobs::housekeeping::run(&db, &app.clock).await.unwrap();
+        assert_eq!(bearer(&app, &key).get("/v1/projects").await.expect(200).json()["data"], json!([]));
+        bearer(&app, &key).get("/v1/projects/kept").await.expect(404);
+        let shown = admin.get(&format!("{DOOR}/{}", text(&key, "id"))).await.expect(200).json();
+        assert_eq!(shown["projects"], json!([]));
+        bound.get(&format!("{DOOR}/{}", text(&key, "id"))).await.expect(404);
+        assert_eq!(bound.get(DOOR).await.expect(200).json()["data"].as_array().unwrap().len(), 1);
+    }
+
     async fn a_revoked_key_stays_in_the_list_and_can_be_revoked_again(engine) {
         let app = TestApp::new(engine).await;
         let admin = app.admin().await;
