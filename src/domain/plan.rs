@@ -1,23 +1,31 @@
-//! Plans, and what they allow.
+//! Plans, and the limits that come with them.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 /// A plan: a name for a set of limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// For trying out.
+    /// 100 trace requests and 60 other requests a minute, 5 at once.
     Free,
-    /// For teams.
+    /// 1,000 trace requests and 300 other requests a minute, 20 at once.
     Pro,
-    /// Without limits.
+    /// No limits.
     Enterprise,
 }
 
-impl Plan {
-    /// Every plan.
-    pub const ALL: [Self; 3] = [Self::Free, Self::Pro, Self::Enterprise];
+/// What one caller may ask of the server; `None` is without limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyLimits {
+    /// Trace requests a minute.
+    pub ingest_per_minute: Option<u32>,
+    /// Other requests a minute.
+    pub api_per_minute: Option<u32>,
+    /// Requests at once.
+    pub concurrent: Option<u32>,
+}
 
-    /// Returns the wire form.
+impl Plan {
+    /// Returns the form that is stored and configured.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,24 +46,33 @@ impl Plan {
     }
 }
 
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl FromStr for Plan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
+        [Self::Free, Self::Pro, Self::Enterprise]
             .into_iter()
             .find(|plan| plan.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not a plan: free, pro or enterprise"))
+            .ok_or_else(|| format!("unknown plan {text}; allowed: free, pro, enterprise"))
     }
 }
 
-/// What a key may do in a time; `None` = any number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeyLimits {
-    /// Requests that send traces, a minute.
-    pub ingest_per_minute: Option<u32>,
-    /// Every other request, a minute.
-    pub api_per_minute: Option<u32>,
-    /// Requests under way at once.
-    pub concurrent: Option<u32>,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_survive_their_text() {
+        for plan in [Plan::Free, Plan::Pro, Plan::Enterprise] {
+            assert_eq!(plan.to_string().parse(), Ok(plan));
+        }
+        assert!("gold".parse::<Plan>().is_err());
+        assert_eq!(Plan::Enterprise.limits(), KeyLimits::default());
+    }
 }
