@@ -42,9 +42,9 @@ use tls::Tls;
 /// A client has this long to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes that an HTTP/2 client may send on one stream before it must wait for leave.
-const STREAM_WINDOW: u32 = 2 << 20;
+const STREAM_WINDOW: u32 = 512 << 10;
 /// Largest HTTP/2 frame that is taken, in bytes.
-const MAX_FRAME: u32 = 1 << 20;
+const MAX_FRAME: u32 = 256 << 10;
 /// Requests that one HTTP/2 connection may have under way.
 const MAX_STREAMS: u32 = 256;
 

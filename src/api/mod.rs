@@ -22,7 +22,6 @@ use axum::{
     body::Body,
     extract::{FromRef, Request, State},
     http::{HeaderMap, Method, StatusCode, Uri, header, uri::PathAndQuery},
-    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing,
 };
@@ -37,7 +36,7 @@ use tower_http::{
 
 use crate::{
     auth::{cookie::CookieOptions, layer::IdentifyLayer},
-    domain::scope::{OwnAccount, Public, SignedIn, TracesWrite},
+    domain::scope::{OwnAccount, Public, SignedIn},
     error::Error,
     service::{Services, cx::Cx},
 };
@@ -108,6 +107,10 @@ impl ApiState {
         }
     }
 
+    pub(crate) fn body_limits(&self) -> BodyLimits {
+        self.0.options.body_limits
+    }
+
     pub(crate) fn pages(&self) -> &ui::index::Pages {
         &self.0.ui
     }
@@ -149,7 +152,7 @@ pub fn router(services: &Services, options: ApiOptions) -> App {
         options,
     }));
     let router = rest
-        .merge(unlisted(services))
+        .merge(unlisted())
         .fallback(ui::unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state.clone());
@@ -172,11 +175,9 @@ pub fn router(services: &Services, options: ApiOptions) -> App {
 
 /// Routes whose wire is described elsewhere than in the OpenAPI document.
 #[expect(clippy::disallowed_methods, reason = "the document describes REST; these speak OTLP, gRPC, GraphQL and HTML")]
-fn unlisted(services: &Services) -> Router<ApiState> {
-    let grpc = middleware::from_fn_with_state(services.clone(), refuse_before_decoding);
+fn unlisted() -> Router<ApiState> {
     Router::new()
-        .route_service(otlp::grpc::PATH, otlp::grpc::service(services.clone()))
-        .route_layer(grpc)
+        .route(otlp::grpc::PATH, routing::post(otlp::grpc::call).layer(axum::extract::DefaultBodyLimit::disable()))
         .route("/v1/traces", routing::post(otlp::http::export).layer(axum::extract::DefaultBodyLimit::disable()))
         .route("/graphql", routing::post(graphql_post).get(graphql_page))
         .route("/openapi.json", routing::get(openapi_json))
@@ -211,14 +212,6 @@ async fn graphql_page(_: Cx<Public>, State(state): State<ApiState>, request: Req
         rest::problem::add_headers(&error, response.headers_mut());
     }
     response
-}
-
-/// Refuses a gRPC request by its headers, before its message is read.
-async fn refuse_before_decoding(State(services): State<Services>, request: Request, next: Next) -> Response {
-    if let Err(error) = services.authorize_request::<TracesWrite>(request.extensions()) {
-        return otlp::status::grpc_error(&error).into_http();
-    }
-    next.run(request).await
 }
 
 async fn method_not_allowed() -> Response {

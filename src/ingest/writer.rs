@@ -24,7 +24,7 @@ use crate::{
 const MAX_SPANS: usize = 2_000;
 const MAX_BYTES: usize = 8 << 20;
 /// With fewer spans than this at hand, a transaction waits for the requests that came with the last one to come again.
-const FEW_SPANS: usize = 64;
+const FEW_SPANS: usize = 512;
 /// How long it waits for the next of them: about what the answer needs to reach a client and its next request to come
 /// back, and less than a commit costs.
 const COMPANY_PATIENCE: Duration = Duration::from_millis(1);

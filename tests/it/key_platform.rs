@@ -505,7 +505,6 @@ both_engines! {
         for (input, field) in [
             ("name: \"x\", scopes: [\"nosuch\"]", "scopes"),
             ("name: \"x\", projects: [\"nosuch\"]", "projects"),
-            ("name: \"x\", environment: TEST", "environment"),
         ] {
             let refused = admin.graphql(&format!("mutation {{ createSystemApiKey(input: {{{input}}}) {{ jwt }} }}")).await.json();
             assert_eq!(refused["errors"][0]["extensions"]["field"], field, "{refused}");

@@ -23,7 +23,17 @@ function world(options: { refreshStatus?: number; refreshFails?: boolean; staysI
     return new Response(valid ? "fine" : "no", { status: valid ? 200 : 401 });
   });
   let queue: Promise<unknown> = Promise.resolve();
-  const onSessionLost = vi.fn();
+  /** Signing in again makes the session valid; until then it never settles. */
+  const signIn: { now: () => void } = { now: () => undefined };
+  const onSessionLost = vi.fn(
+    () =>
+      new Promise<void>((resolve) => {
+        signIn.now = () => {
+          valid = true;
+          resolve();
+        };
+      }),
+  );
   const parts: AuthFetchParts = {
     fetch: ((input: RequestInfo | URL) =>
       input instanceof Request ? call(input) : refresh()),
@@ -38,7 +48,7 @@ function world(options: { refreshStatus?: number; refreshFails?: boolean; staysI
     now: () => ++clock,
     onSessionLost,
   };
-  return { parts, refresh, call, onSessionLost, bodies, tab: () => createAuthFetch(parts) };
+  return { parts, refresh, call, onSessionLost, signIn, bodies, expire: () => (valid = false), tab: () => createAuthFetch(parts) };
 }
 
 describe("authFetch", () => {
@@ -62,7 +72,7 @@ describe("authFetch", () => {
     expect(w.refresh).toHaveBeenCalledTimes(1);
   });
 
-  it("goes to the login page when the renewal is refused", async () => {
+  it("asks for a new session when the renewal is refused", async () => {
     const w = world({ refreshStatus: 401 });
     void w.tab()(url);
     await vi.waitFor(() => {
@@ -71,7 +81,7 @@ describe("authFetch", () => {
     expect(w.call).toHaveBeenCalledTimes(1);
   });
 
-  it("goes to the login page when the repeated call is refused too", async () => {
+  it("asks for a new session when the repeated call is refused too", async () => {
     const w = world({ staysInvalid: true });
     void w.tab()(url);
     await vi.waitFor(() => {
@@ -89,6 +99,64 @@ describe("authFetch", () => {
       expect(w.onSessionLost).not.toHaveBeenCalled();
     },
   );
+
+  it("repeats every waiting call after one new login, each with its body", async () => {
+    const w = world({ refreshStatus: 401 });
+    const authFetch = w.tab();
+    const answers = Promise.all([1, 2, 3].map((n) => authFetch(url, { method: "POST", body: `call ${String(n)}` })));
+    await vi.waitFor(() => {
+      expect(w.onSessionLost).toHaveBeenCalledTimes(1);
+    });
+    w.signIn.now();
+    expect((await answers).map((a) => a.status)).toEqual([200, 200, 200]);
+    expect(w.onSessionLost).toHaveBeenCalledTimes(1);
+    expect(w.bodies.slice(-3).sort()).toEqual(["call 1", "call 2", "call 3"]);
+  });
+
+  it("does not ask for a renewal while the visitor is being asked", async () => {
+    const w = world({ refreshStatus: 401 });
+    const authFetch = w.tab();
+    const first = authFetch(url);
+    await vi.waitFor(() => {
+      expect(w.onSessionLost).toHaveBeenCalledTimes(1);
+    });
+    const second = authFetch(url);
+    await vi.waitFor(() => {
+      expect(w.call).toHaveBeenCalledTimes(2);
+    });
+    w.signIn.now();
+    expect([(await first).status, (await second).status]).toEqual([200, 200]);
+    expect(w.refresh).toHaveBeenCalledTimes(1);
+  });
+
+  it("asks again when the new session is lost as well", async () => {
+    const w = world({ refreshStatus: 401 });
+    const authFetch = w.tab();
+    for (const times of [1, 2]) {
+      w.expire();
+      const answer = authFetch(url);
+      await vi.waitFor(() => {
+        expect(w.onSessionLost).toHaveBeenCalledTimes(times);
+      });
+      w.signIn.now();
+      expect((await answer).status).toBe(200);
+    }
+  });
+
+  it("gives up a waiting call whose caller has gone", async () => {
+    const w = world({ refreshStatus: 401 });
+    const caller = new AbortController();
+    w.call.mockImplementation((request) =>
+      request.signal.aborted ? Promise.reject(new DOMException("gone", "AbortError")) : Promise.resolve(new Response(null, { status: 401 })),
+    );
+    const answer = w.tab()(url, { signal: caller.signal });
+    await vi.waitFor(() => {
+      expect(w.onSessionLost).toHaveBeenCalledTimes(1);
+    });
+    caller.abort();
+    w.signIn.now();
+    await expect(answer).rejects.toHaveProperty("name", "AbortError");
+  });
 
   it("never renews because of a 403", async () => {
     const w = world();

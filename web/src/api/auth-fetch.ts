@@ -1,6 +1,6 @@
 import { config } from "@/config";
-import { currentReturnUrl, loginUrl } from "@/lib/return-url";
 import { networkError } from "./errors";
+import { markRenewed, renewedAt, sessionLoss } from "./session-loss";
 
 /** What `createAuthFetch` needs of the browser; tests bring their own. */
 export interface AuthFetchParts {
@@ -12,15 +12,17 @@ export interface AuthFetchParts {
   /** When any tab last renewed the session, in epoch milliseconds. */
   readonly renewedAt: { get: () => number; set: (at: number) => void };
   readonly now: () => number;
-  readonly onSessionLost: () => void;
+  /** Settles once somebody has signed in again; never, if the page is being left. */
+  readonly onSessionLost: () => Promise<void>;
 }
 
 const REFRESH_TIMEOUT_MS = 10_000;
 
 /**
  * The one door for calls to the server. A 401 renews the session once, for all callers and all tabs
- * together, and repeats the call; if that is refused the visitor goes to the login page. A renewal that
- * could not be asked for (network, 5xx, 429) says nothing about the session and is reported as an error.
+ * together, and repeats the call. If the renewal is refused, the call waits until the visitor has signed in
+ * again and is repeated then: neither the page nor what was typed into it is lost. A renewal that could not
+ * be asked for (network, 5xx, 429) says nothing about the session and is reported as an error.
  */
 export function createAuthFetch(parts: AuthFetchParts): typeof fetch {
   let renewal: Promise<boolean> | null = null;
@@ -51,6 +53,16 @@ export function createAuthFetch(parts: AuthFetchParts): typeof fetch {
     return renewal;
   }
 
+  let loss: Promise<void> | null = null;
+
+  /** One question to the visitor, however many calls wait for the answer. */
+  function signedInAgain(): Promise<void> {
+    loss ??= parts.onSessionLost().finally(() => {
+      loss = null;
+    });
+    return loss;
+  }
+
   async function send(request: Request): Promise<Response> {
     try {
       return await parts.fetch(request);
@@ -61,29 +73,28 @@ export function createAuthFetch(parts: AuthFetchParts): typeof fetch {
   }
 
   return async function authFetch(input, init) {
-    const request = new Request(input, { ...init, credentials: "same-origin" });
-    const again = request.clone();
-    const sentAt = parts.now();
-    const first = await send(request);
-    if (first.status !== 401 || !parts.authenticationEnabled) return first;
+    let next = new Request(input, { ...init, credentials: "same-origin" });
+    let mayRenew = true;
+    for (;;) {
+      const request = next;
+      next = request.clone();
+      const sentAt = parts.now();
+      const response = await send(request);
+      if (response.status !== 401 || !parts.authenticationEnabled) return response;
 
-    let renewed: boolean;
-    try {
-      renewed = await renew(sentAt);
-    } catch (error) {
-      throw networkError(error);
+      if (mayRenew && loss === null) {
+        mayRenew = false;
+        try {
+          if (await renew(sentAt)) continue;
+        } catch (error) {
+          throw networkError(error);
+        }
+      }
+      await signedInAgain();
+      mayRenew = true;
     }
-    if (renewed) {
-      const second = await send(again);
-      if (second.status !== 401) return second;
-    }
-    parts.onSessionLost();
-    // The page is being left: an answer would only flash an error.
-    return new Promise<Response>(() => undefined);
   };
 }
-
-const RENEWED_AT = "phoenix.session.renewed_at";
 
 async function exclusivelyAcrossTabs(work: () => Promise<boolean>): Promise<boolean> {
   // Web Locks exist in secure contexts only; plain http on a LAN renews per tab.
@@ -91,32 +102,12 @@ async function exclusivelyAcrossTabs(work: () => Promise<boolean>): Promise<bool
   return locks === undefined ? work() : await locks.request("phoenix.session.renewal", work);
 }
 
-/** Leaves for the login page, to come back here afterwards. */
-export function leaveForLogin(): void {
-  window.location.assign(loginUrl(config.basename, currentReturnUrl(config.basename)));
-}
-
 export const authFetch = createAuthFetch({
   fetch: (input, init) => window.fetch(input, init),
   refreshUrl: `${config.basename}/auth/refresh`,
   authenticationEnabled: config.authenticationEnabled,
   exclusively: exclusivelyAcrossTabs,
-  renewedAt: {
-    get: () => {
-      try {
-        return Number(localStorage.getItem(RENEWED_AT) ?? 0);
-      } catch {
-        return 0;
-      }
-    },
-    set: (at) => {
-      try {
-        localStorage.setItem(RENEWED_AT, String(at));
-      } catch {
-        // Without storage each tab renews on its own.
-      }
-    },
-  },
+  renewedAt: { get: renewedAt, set: markRenewed },
   now: Date.now,
-  onSessionLost: leaveForLogin,
+  onSessionLost: () => sessionLoss.lost(),
 });

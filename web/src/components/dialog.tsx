@@ -2,6 +2,8 @@ import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { Dialog, Heading } from "react-aria-components/Dialog";
 import { Modal, ModalOverlay } from "react-aria-components/Modal";
+import { cx } from "@/lib/cx";
+import { useGone } from "@/lib/hooks";
 import { IconButton } from "./button";
 import styles from "./dialog.module.css";
 
@@ -13,9 +15,13 @@ interface DialogBoxProps {
   readonly role?: "dialog" | "alertdialog";
   /** A click beside the dialog closes it, unless something would be lost. */
   readonly isDismissable?: boolean;
+  /** Wide, for what holds code. */
+  readonly size?: "normal" | "wide";
 }
 
-export function DialogBox({ title, isOpen, onClose, children, role = "dialog", isDismissable = true }: DialogBoxProps) {
+export function DialogBox({ title, isOpen, onClose, children, role = "dialog", isDismissable = true, size = "normal" }: DialogBoxProps) {
+  const gone = useGone(isOpen);
+  if (gone) return null;
   return (
     <ModalOverlay
       isOpen={isOpen}
@@ -26,7 +32,7 @@ export function DialogBox({ title, isOpen, onClose, children, role = "dialog", i
       }}
       className={styles["scrim"] ?? ""}
     >
-      <Modal className={styles["modal"] ?? ""}>
+      <Modal className={cx(styles["modal"], size === "wide" && styles["wideModal"])}>
         <Dialog role={role} className={styles["dialog"] ?? ""}>
           <header className={styles["header"]}>
             <Heading slot="title">{title}</Heading>

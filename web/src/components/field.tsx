@@ -82,18 +82,96 @@ export function SearchField({ label, value, onChange, className, ...rest }: Sear
 
 interface SelectFieldProps extends Omit<ComponentProps<"select">, "id"> {
   readonly label: string;
+  readonly hint?: ReactNode;
 }
 
-export function SelectField({ label, children, ...rest }: SelectFieldProps) {
+export function SelectField({ label, hint, children, ...rest }: SelectFieldProps) {
   const id = useId();
   return (
     <div className={styles["field"]}>
       <div className={styles["top"]}>
         <label htmlFor={id}>{label}</label>
       </div>
-      <select {...rest} id={id} className={styles["input"]}>
+      <select {...rest} id={id} className={styles["input"]} aria-describedby={hint ? `${id}-hint` : undefined}>
         {children}
       </select>
+      {hint && (
+        <div id={`${id}-hint`} className={styles["hint"]}>
+          {hint}
+        </div>
+      )}
+    </div>
+  );
+}
+
+interface ChoiceFieldProps<T extends string> {
+  readonly label: string;
+  readonly name: string;
+  readonly value: T;
+  readonly options: readonly { readonly value: T; readonly label: string; readonly text?: string }[];
+  readonly onChange: (value: T) => void;
+  readonly disabled?: boolean;
+  readonly hint?: ReactNode;
+}
+
+/** One of a few that need a word each. */
+export function ChoiceField<T extends string>({ label, name, value, options, onChange, disabled = false, hint }: ChoiceFieldProps<T>) {
+  const id = useId();
+  return (
+    <fieldset className={styles["field"]} disabled={disabled} aria-describedby={hint ? `${id}-hint` : undefined}>
+      <legend className={styles["legend"]}>{label}</legend>
+      <div className={styles["choices"]}>
+        {options.map((option) => (
+          <label key={option.value} className={styles["choice"]}>
+            <input
+              type="radio"
+              name={name}
+              value={option.value}
+              checked={value === option.value}
+              aria-describedby={option.text === undefined ? undefined : `${id}-${option.value}`}
+              aria-labelledby={`${id}-${option.value}-label`}
+              onChange={() => {
+                onChange(option.value);
+              }}
+            />
+            <span className={styles["choiceText"]}>
+              <span id={`${id}-${option.value}-label`}>{option.label}</span>
+              {option.text !== undefined && (
+                <span id={`${id}-${option.value}`} className={styles["hint"]}>
+                  {option.text}
+                </span>
+              )}
+            </span>
+          </label>
+        ))}
+      </div>
+      {hint && (
+        <div id={`${id}-hint`} className={styles["hint"]}>
+          {hint}
+        </div>
+      )}
+    </fieldset>
+  );
+}
+
+interface CheckFieldProps extends Omit<ComponentProps<"input">, "id" | "type"> {
+  readonly label: string;
+  readonly hint?: ReactNode;
+}
+
+export function CheckField({ label, hint, className, ...input }: CheckFieldProps) {
+  const id = useId();
+  return (
+    <div className={cx(styles["check"], className)}>
+      <input {...input} type="checkbox" id={id} aria-describedby={hint ? `${id}-hint` : undefined} />
+      <div className={styles["choiceText"]}>
+        <label htmlFor={id}>{label}</label>
+        {hint && (
+          <div id={`${id}-hint`} className={styles["hint"]}>
+            {hint}
+          </div>
+        )}
+      </div>
     </div>
   );
 }

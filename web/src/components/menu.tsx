@@ -1,6 +1,7 @@
 import type { LucideIcon } from "lucide-react";
 import type { ReactElement, ReactNode } from "react";
 import { Menu, MenuItem, MenuTrigger, type MenuProps } from "react-aria-components/Menu";
+import { Separator } from "react-aria-components/Separator";
 import { Popover, type PopoverProps } from "react-aria-components/Popover";
 import styles from "./menu.module.css";
 
@@ -22,6 +23,11 @@ export function PopMenu({ label, trigger, placement = "bottom end", header, ...m
       </Popover>
     </MenuTrigger>
   );
+}
+
+/** A line between those that belong together and the rest. */
+export function PopMenuLine() {
+  return <Separator className={styles["line"] ?? ""} />;
 }
 
 interface PopMenuItemProps {

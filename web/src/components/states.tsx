@@ -38,6 +38,15 @@ function titleOf(error: ApiError): string {
   }
 }
 
+/** A page that this visitor may not use, with the reason. */
+export function NoAccess({ title = "You do not have access", children }: { readonly title?: string; readonly children: ReactNode }) {
+  return (
+    <State icon={Ban} title={title} role="status">
+      {children}
+    </State>
+  );
+}
+
 interface FailureProps {
   readonly error: unknown;
   readonly onRetry?: () => void;
@@ -49,11 +58,7 @@ interface FailureProps {
 export function FailureState({ error: thrown, onRetry, what = "page" }: FailureProps) {
   const error = asApiError(thrown);
   if (error.failure === "forbidden") {
-    return (
-      <State icon={Ban} title="You do not have access" role="status">
-        {error.message} Ask an administrator if you need it.
-      </State>
-    );
+    return <NoAccess>{error.message} Ask an administrator if you need it.</NoAccess>;
   }
   if (error.failure === "notFound") {
     return (

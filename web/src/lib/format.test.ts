@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatCompact, formatLatency, formatRelative, plural, previewText } from "./format";
+import { formatAgo, formatCompact, formatLatency, formatRelative, plural, previewText } from "./format";
 
 const now = Date.parse("2026-06-15T12:00:00Z");
 
@@ -39,6 +39,11 @@ describe("formatRelative", () => {
   ])("%s", (given, expected) => {
     expect(formatRelative(given, now)).toBe(expected);
   });
+});
+
+it("says now as a sentence needs it", () => {
+  expect(formatAgo("2026-06-15T11:59:58Z", now)).toBe("just now");
+  expect(formatAgo("2026-06-15T11:14:59Z", now)).toBe("45m ago");
 });
 
 describe("numbers and text", () => {

@@ -1,5 +1,7 @@
 /** Numbers and times as people read them. Everything takes `now` so that it can be tested. */
 
+import { timeZone } from "./time-zone";
+
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
@@ -51,42 +53,59 @@ export function formatRelative(iso: string | null | undefined, now: number): str
   return ahead ? `in ${amount}` : `${amount} ago`;
 }
 
-const sameYear = new Intl.DateTimeFormat("en", {
-  month: "short",
-  day: "numeric",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hourCycle: "h23",
-});
-const otherYear = new Intl.DateTimeFormat("en", { year: "numeric", month: "short", day: "numeric" });
-const complete = new Intl.DateTimeFormat("en", {
-  year: "numeric",
-  month: "short",
-  day: "numeric",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  fractionalSecondDigits: 3,
-  hourCycle: "h23",
-  timeZoneName: "short",
-});
+/** The same within a sentence: "used just now". */
+export function formatAgo(iso: string, now: number): string {
+  const text = formatRelative(iso, now);
+  return text === "now" ? "just now" : text;
+}
+
+const shapes = {
+  sameYear: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
+  otherYear: { year: "numeric", month: "short", day: "numeric" },
+  year: { year: "numeric" },
+  complete: {
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    fractionalSecondDigits: 3,
+    hourCycle: "h23",
+    timeZoneName: "short",
+  },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>;
+
+// Making one takes longer than using it a hundred times.
+const made = new Map<string, Intl.DateTimeFormat>();
+
+function inZone(shape: keyof typeof shapes): Intl.DateTimeFormat {
+  const zone = timeZone();
+  const key = `${shape} ${zone ?? ""}`;
+  let format = made.get(key);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat("en", { ...shapes[shape], ...(zone !== undefined && { timeZone: zone }) });
+    made.set(key, format);
+  }
+  return format;
+}
 
 export function formatAbsolute(iso: string | null | undefined, now: number): string {
   if (!iso) return NONE;
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return NONE;
-  return (date.getFullYear() === new Date(now).getFullYear() ? sameYear : otherYear).format(date);
+  const year = inZone("year");
+  return inZone(year.format(date) === year.format(now) ? "sameYear" : "otherYear").format(date);
 }
 
 export function formatDay(iso: string): string {
-  return otherYear.format(new Date(iso));
+  return inZone("otherYear").format(new Date(iso));
 }
 
 export function formatComplete(iso: string | null | undefined): string {
   if (!iso) return NONE;
   const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? NONE : complete.format(date);
+  return Number.isNaN(date.getTime()) ? NONE : inZone("complete").format(date);
 }
 
 /** One line for a table cell: white space folded, JSON wrappers of a single text taken off. */

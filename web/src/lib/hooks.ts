@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useEffect, useLayoutEffect, useState, useSyncExternalStore } from "react";
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 
 /** The current time, renewed every `everyMs`, for "3m ago". */
 export function useNow(everyMs = 15_000): number {
@@ -75,4 +75,33 @@ export function useDocumentTitle(title: string): void {
   useEffect(() => {
     document.title = title === "" ? "phoenix-server" : `${title} · phoenix-server`;
   }, [title]);
+}
+
+const LEAVES_WITHIN_MS = 400;
+
+/**
+ * Whether something that covers the page is gone for good. It says so a moment after closing, come what may: the headless
+ * library waits for the last movement to end, and for ever if that is cut short, with an unseen sheet over the page.
+ * If the focus is nowhere then, because what had opened it is gone as well, it goes on from the top of the page.
+ */
+export function useGone(isOpen: boolean): boolean {
+  const [gone, setGone] = useState(!isOpen);
+  if (isOpen && gone) setGone(false);
+  const wasOpen = useRef(isOpen);
+  useEffect(() => {
+    const closed = wasOpen.current && !isOpen;
+    wasOpen.current = isOpen;
+    if (!closed) return;
+    const leave = setTimeout(() => {
+      setGone(true);
+    }, LEAVES_WITHIN_MS);
+    const settle = setTimeout(() => {
+      if (document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+    }, LEAVES_WITHIN_MS + 100);
+    return () => {
+      clearTimeout(leave);
+      clearTimeout(settle);
+    };
+  }, [isOpen]);
+  return gone && !isOpen;
 }

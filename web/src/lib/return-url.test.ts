@@ -27,6 +27,8 @@ describe("safeReturnUrl", () => {
     "/login",
     "/login?returnUrl=/x",
     "/reset-password",
+    "/forgot-password",
+    "/reset-password-with-token?token=x",
   ])("refuses %s", (given) => {
     expect(safeReturnUrl(given, origin)).toBe("/");
   });

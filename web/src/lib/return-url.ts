@@ -14,7 +14,7 @@ export function safeReturnUrl(candidate: string | null | undefined, origin = win
   }
   // Dot segments may leave two slashes in front: `/.//host` is a path here, but not for the next reader.
   if (url.origin !== origin || url.pathname.startsWith("//")) return "/";
-  if (/^\/(login|reset-password)\/?$/.test(url.pathname)) return "/";
+  if (/^\/(login|forgot-password|reset-password(-with-token)?)\/?$/.test(url.pathname)) return "/";
   return `${url.pathname}${url.search}${url.hash}`;
 }
 

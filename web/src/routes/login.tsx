@@ -1,6 +1,6 @@
 import { LogIn } from "lucide-react";
-import { type SyntheticEvent, useEffect, useRef, useState } from "react";
-import { useLocation, useNavigate, useSearchParams } from "react-router";
+import { type SyntheticEvent, useRef, useState } from "react";
+import { Link, useLocation, useNavigate, useSearchParams } from "react-router";
 import { queryClient } from "@/api/query-client";
 import { Button } from "@/components/button";
 import { Field } from "@/components/field";
@@ -9,6 +9,8 @@ import { config, serverPath } from "@/config";
 import { AuthPage } from "@/features/auth/auth-page";
 import form from "@/features/auth/form.module.css";
 import { login } from "@/features/auth/login";
+import { useRefusal } from "@/features/auth/refusal";
+import { SupportLine } from "@/features/auth/support-line";
 import { useDocumentTitle } from "@/lib/hooks";
 import { safeReturnUrl } from "@/lib/return-url";
 
@@ -21,30 +23,15 @@ export function Component() {
   const navigate = useNavigate();
   const location = useLocation();
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-  const [waitUntil, setWaitUntil] = useState<number | null>(null);
+  const { problem, waiting, say, wait } = useRefusal();
   const email = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
   const passwordChanged = (location.state as { passwordChanged?: boolean } | null)?.passwordChanged === true;
 
-  useEffect(() => {
-    if (waitUntil === null) return;
-    const timer = setTimeout(
-      () => {
-        setWaitUntil(null);
-        setProblem(null);
-      },
-      Math.max(0, waitUntil - Date.now()),
-    );
-    return () => {
-      clearTimeout(timer);
-    };
-  }, [waitUntil]);
-
   async function submit(event: SyntheticEvent) {
     event.preventDefault();
     setBusy(true);
-    setProblem(null);
+    say(null);
     const result = await login(email.current?.value.trim() ?? "", password.current?.value ?? "");
     switch (result.kind) {
       case "signedIn": {
@@ -55,19 +42,14 @@ export function Component() {
         return;
       }
       case "refused":
-        setProblem("This e-mail address and password do not belong together.");
+        say("This e-mail address and password do not belong together.");
         password.current?.select();
         break;
       case "wait":
-        setProblem(
-          result.seconds === null
-            ? "Too many attempts. Wait a few minutes and try again."
-            : `Too many attempts. Try again in ${result.seconds > 90 ? `${String(Math.ceil(result.seconds / 60))} minutes` : `${String(result.seconds)} seconds`}.`,
-        );
-        if (result.seconds !== null) setWaitUntil(Date.now() + result.seconds * 1000);
+        wait(result.seconds);
         break;
       case "failed":
-        setProblem(result.message);
+        say(result.message);
         break;
     }
     setBusy(false);
@@ -93,20 +75,16 @@ export function Component() {
       >
         <Field ref={email} label="E-mail" name="email" type="text" inputMode="email" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus />
         <Field ref={password} label="Password" name="password" type="password" autoComplete="current-password" required />
-        <Button type="submit" variant="primary" icon={LogIn} busy={busy} disabled={waitUntil !== null}>
+        <Button type="submit" variant="primary" icon={LogIn} busy={busy} disabled={waiting}>
           Sign in
         </Button>
+        {config.passwordResetEmailEnabled && (
+          <p>
+            <Link to="/forgot-password">Forgot password?</Link>
+          </p>
+        )}
       </form>
       <SupportLine />
     </AuthPage>
-  );
-}
-
-function SupportLine() {
-  if (!config.supportEmail) return null;
-  return (
-    <p className={form["quiet"]}>
-      Need help? <a href={`mailto:${config.supportEmail}`}>{config.supportEmail}</a>
-    </p>
   );
 }

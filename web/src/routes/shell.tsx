@@ -1,6 +1,6 @@
 import { redirect } from "react-router";
-import { leaveForLogin } from "@/api/auth-fetch";
 import { queryClient } from "@/api/query-client";
+import { leaveForLogin } from "@/api/session-loss";
 import { config } from "@/config";
 import { viewerOptions } from "@/features/auth/session";
 

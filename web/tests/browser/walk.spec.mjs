@@ -241,7 +241,7 @@ test("an address that is nowhere says so", async () => {
 test("signing out ends the session", async () => {
   await page.goto(`${base}/projects`);
   await page.getByRole("button", { name: /^Account/ }).click();
-  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("menuitem", { name: "Sign out", exact: true }).click();
   await page.waitForURL(`${base}/login`);
   await page.goto(`${base}/projects`);
   await page.waitForURL(`${base}/login?*`);

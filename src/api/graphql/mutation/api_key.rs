@@ -48,10 +48,8 @@ pub(super) struct CreateApiKeyInput {
     scopes: Option<Vec<String>>,
     /// The projects that it is bound to, each by name or global id.
     projects: Option<Vec<String>>,
-    /// The role of a system key; a user key has its owner's.
+    /// The role; `ADMIN` if the scopes say `admin`, else `MEMBER`, when none is given.
     role: Option<UserRoleInput>,
-    /// What a user key is for.
-    environment: Option<ApiKeyEnvironment>,
 }
 
 /// What to change about a key; what is missing stays, what is null is taken away.
@@ -142,6 +140,23 @@ pub(super) struct CreateSystemApiKeyMutationPayload {
     query: Query,
 }
 
+/// What makes a new user key.
+#[derive(InputObject)]
+pub(super) struct CreateUserApiKeyInput {
+    /// A name for people.
+    name: String,
+    /// What people wrote about it.
+    description: Option<String>,
+    /// The first instant at which it is refused; must lie in the future.
+    expires_at: Option<DateTime>,
+    /// What the role is narrowed to, such as `traces:write`.
+    scopes: Option<Vec<String>>,
+    /// The projects that it is bound to, each by name or global id.
+    projects: Option<Vec<String>>,
+    /// What it is for.
+    environment: Option<ApiKeyEnvironment>,
+}
+
 /// A new user key.
 #[derive(SimpleObject)]
 pub(super) struct CreateUserApiKeyMutationPayload {
@@ -162,6 +177,19 @@ impl CreateApiKeyInput {
             scopes: self.scopes.as_deref().map(read_scopes).transpose()?,
             projects: self.projects,
             role: self.role.map(Role::from),
+            ..KeyRequest::default()
+        })
+    }
+}
+
+impl CreateUserApiKeyInput {
+    fn into_request(self) -> Result<KeyRequest, Error> {
+        Ok(KeyRequest {
+            name: self.name,
+            description: self.description,
+            expires_at: self.expires_at.map(|at| at.0),
+            scopes: self.scopes.as_deref().map(read_scopes).transpose()?,
+            projects: self.projects,
             environment: self.environment.map(Environment::from),
             ..KeyRequest::default()
         })
@@ -190,7 +218,7 @@ impl ApiKeyMutation {
     async fn create_user_api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What makes the key.")] input: CreateApiKeyInput,
+        #[graphql(desc = "What makes the key.")] input: CreateUserApiKeyInput,
     ) -> Result<CreateUserApiKeyMutationPayload> {
         let cx = ctx.cx()?;
         let (key, token) = service::api_keys::create_user(&cx, input.into_request()?).await?;

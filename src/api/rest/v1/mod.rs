@@ -5,6 +5,7 @@ pub mod audit_logs;
 pub mod documented_api_keys;
 pub mod otlp_span;
 pub mod projects;
+pub mod server;
 pub mod spans;
 pub mod traces;
 pub mod users;
@@ -15,6 +16,7 @@ use super::Routes;
 #[must_use]
 pub fn routes() -> Routes {
     Routes::default()
+        .merge(server::routes())
         .merge(projects::routes())
         .merge(spans::routes())
         .merge(traces::routes())

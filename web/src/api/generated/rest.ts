@@ -388,6 +388,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells whether and how to log in, versions and limits */
+        get: operations["getServer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/system/api_keys": {
         parameters: {
             query?: never;
@@ -1226,6 +1243,37 @@ export interface components {
              * @default 0
              */
             gracePeriodSeconds: number | null;
+        };
+        /** @description The server, as anyone may know it. */
+        ServerInfo: {
+            /** @description Version of the API, as clients compare it. */
+            api_version: string;
+            /** @description Whether callers must say who they are. */
+            auth_enabled: boolean;
+            limits: components["schemas"]["ServerLimits"];
+            /** @description How people may log in: `password`; empty when authentication is off. */
+            login_methods: string[];
+            /**
+             * @description Rules of passwords.
+             * @enum {string}
+             */
+            password_policy: "default" | "strong";
+            /** @description Whether a forgotten password can be reset by a mail. */
+            password_reset_by_mail: boolean;
+            /** @description Version of this server. */
+            version: string;
+        };
+        /** @description Bounds that callers should know. */
+        ServerLimits: {
+            /** @description Most bytes of an export request as it comes over the wire. */
+            export_bytes: number;
+            /** @description Most bytes of an export request after decompression. */
+            export_decompressed_bytes: number;
+            /**
+             * Format: int32
+             * @description Most rows of a page.
+             */
+            page_size: number;
         };
         /** @description A login session. */
         SessionView: {
@@ -2581,6 +2629,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    getServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerInfo"];
+                };
             };
         };
     };

@@ -1,5 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import { execute, graphql, type ResultOf } from "@/api/graphql";
+import { markSignedOut } from "@/api/session-loss";
 import { config, serverPath } from "@/config";
 
 const ViewerQuery = graphql(`
@@ -9,6 +10,8 @@ const ViewerQuery = graphql(`
       username
       email
       passwordNeedsReset
+      authMethod
+      createdAt
       role {
         name
       }
@@ -23,6 +26,8 @@ export const viewerOptions = queryOptions({
   queryKey: ["viewer"],
   queryFn: async ({ signal }) => (config.authenticationEnabled ? (await execute(ViewerQuery, {}, signal)).viewer : null),
   staleTime: 60_000,
+  // Whose page this is stays known for as long as it is up.
+  gcTime: Infinity,
 });
 
 export function isAdmin(viewer: Viewer | null | undefined): boolean {
@@ -44,7 +49,28 @@ export async function changePassword(currentPassword: string, newPassword: strin
   await execute(PatchViewerMutation, { input: { currentPassword, newPassword } });
 }
 
-/** Ends every session of the visitor; the server answers with the way to the login page. */
-export function logout(): void {
-  window.location.assign(serverPath("/auth/logout"));
+/** Asks who is signed in now, without waiting for anybody to sign in again. */
+export async function whoIsSignedIn(): Promise<Viewer | null> {
+  return (await execute(ViewerQuery, {}, undefined, (input, init) => window.fetch(input, init))).viewer;
 }
+
+/** Ends this session, or every one of the visitor's; the server answers with the way to the login page. */
+export function logout(which: "here" | "everywhere" = "here"): void {
+  markSignedOut();
+  window.location.assign(serverPath(which === "here" ? "/auth/logout?everywhere=false" : "/auth/logout"));
+}
+const PatchViewerNameMutation = graphql(`
+  mutation ChangeUsername($input: PatchViewerInput!) {
+    patchViewer(input: $input) {
+      user {
+        id
+        username
+      }
+    }
+  }
+`);
+
+export async function changeUsername(newUsername: string): Promise<void> {
+  await execute(PatchViewerNameMutation, { input: { newUsername } });
+}
+

@@ -14,4 +14,10 @@ describe("snippetsFor", () => {
     expect(text(false)).not.toContain("PHOENIX_API_KEY");
     expect(text(false)).not.toContain("uthorization");
   });
+  it("contains the key where it is known", () => {
+    const given = JSON.stringify(snippetsFor({ endpoint: "https://t.example", project: "default", withKey: true, apiKey: "px_live_abc" }));
+    expect(given).toContain("px_live_abc");
+    expect(given).not.toContain("<your key>");
+    expect(text(true)).toContain("<your key>");
+  });
 });

@@ -9,13 +9,13 @@ interface Target {
   readonly endpoint: string;
   readonly project: string;
   readonly withKey: boolean;
+  /** The key itself, in the moment when it is known. */
+  readonly apiKey?: string | undefined;
 }
 
-const KEY_LINE = 'export PHOENIX_API_KEY="<your key>"';
-
 /** How to send the first trace from where people already are. */
-export function snippetsFor({ endpoint, project, withKey }: Target): Snippet[] {
-  const shell = (...lines: string[]) => [...(withKey ? [KEY_LINE] : []), ...lines].join("\n");
+export function snippetsFor({ endpoint, project, withKey, apiKey = "<your key>" }: Target): Snippet[] {
+  const shell = (...lines: string[]) => [...(withKey ? [`export PHOENIX_API_KEY="${apiKey}"`] : []), ...lines].join("\n");
   return [
     {
       id: "python",

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { BookText, Braces, Folder, FolderTree, KeyRound, LogOut, type LucideIcon, Monitor, Moon, Search, Sun, Workflow } from "lucide-react";
+import { BookText, Braces, CircleUser, Folder, FolderTree, KeyRound, KeySquare, LogOut, type LucideIcon, Monitor, MonitorSmartphone, Moon, Search, Settings, SlidersHorizontal, Sun, Users, Workflow } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { Autocomplete } from "react-aria-components/Autocomplete";
 import { Dialog } from "react-aria-components/Dialog";
@@ -51,7 +51,21 @@ export default function CommandPalette({ onClose }: { readonly onClose: () => vo
   };
   const pages: Command[] = [
     { id: "projects", icon: FolderTree, text: "Projects", run: go("/projects") },
-    ...(isAdmin(viewer) ? [{ id: "keys", icon: KeyRound, text: "API keys", also: "settings tokens", run: go("/settings/api-keys") }] : []),
+    ...(isAdmin(viewer)
+      ? [
+          { id: "users", icon: Users, text: "Users", also: "settings people roles passwords", run: go("/settings/users") },
+          { id: "keys", icon: KeyRound, text: "System API keys", also: "settings tokens", run: go("/settings/api-keys") },
+        ]
+      : []),
+    ...(viewer
+      ? [
+          { id: "account", icon: CircleUser, text: "Your account", also: "profile username password role", run: go("/profile/account") },
+          { id: "own-keys", icon: KeySquare, text: "Your API keys", also: "profile tokens", run: go("/profile/api-keys") },
+          { id: "sessions", icon: MonitorSmartphone, text: "Your sessions", also: "profile devices", run: go("/profile/sessions") },
+        ]
+      : []),
+    { id: "preferences", icon: SlidersHorizontal, text: "Preferences", also: "profile theme time zone", run: go("/profile/preferences") },
+    { id: "settings", icon: Settings, text: "Settings", also: "server version address", run: go("/settings/general") },
     { id: "rest", icon: BookText, text: "REST API reference", also: "docs openapi", run: () => { window.location.assign(serverPath("/docs")); } },
     { id: "graphql", icon: Braces, text: "GraphQL explorer", also: "docs schema", run: () => { window.location.assign(serverPath("/graphql")); } },
   ];
@@ -59,7 +73,7 @@ export default function CommandPalette({ onClose }: { readonly onClose: () => vo
     { id: "light", icon: Sun, text: "Light theme", also: "appearance", run: () => { setTheme("light"); } },
     { id: "dark", icon: Moon, text: "Dark theme", also: "appearance", run: () => { setTheme("dark"); } },
     { id: "system", icon: Monitor, text: "System theme", also: "appearance", run: () => { setTheme("system"); } },
-    ...(viewer ? [{ id: "logout", icon: LogOut, text: "Sign out", also: "logout leave", run: logout }] : []),
+    ...(viewer ? [{ id: "logout", icon: LogOut, text: "Sign out", also: "logout leave", run: () => { logout(); } }] : []),
   ];
   const fits = (command: Command) => wanted === "" || `${command.text} ${command.also ?? ""}`.toLowerCase().includes(wanted);
   const sections: { readonly title: string; readonly commands: readonly Command[] }[] = [

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { BookText, Braces, FolderTree, KeyRound, type LucideIcon, Menu as MenuIcon, PanelLeftClose, PanelLeftOpen, Search, X } from "lucide-react";
+import { BookText, Braces, FolderTree, type LucideIcon, Menu as MenuIcon, PanelLeftClose, PanelLeftOpen, Search, Settings, SlidersHorizontal, X } from "lucide-react";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Modal, ModalOverlay } from "react-aria-components/Modal";
 import { Dialog } from "react-aria-components/Dialog";
@@ -8,11 +8,12 @@ import { IconButton } from "@/components/button";
 import { ToastProvider } from "@/components/toast";
 import { Mark, Wordmark } from "@/components/wordmark";
 import { config, serverPath } from "@/config";
-import { isAdmin, viewerOptions } from "@/features/auth/session";
+import { viewerOptions } from "@/features/auth/session";
 import { cx } from "@/lib/cx";
 import { useMediaQuery, usePreference } from "@/lib/hooks";
 import { ThemeMenu } from "./theme-menu";
 import { UserMenu } from "./user-menu";
+import menus from "./menus.module.css";
 import styles from "./shell.module.css";
 
 const CommandPalette = lazy(() => import("./command-palette"));
@@ -175,7 +176,7 @@ function Navigation({ narrow, onSearch, onWiden }: NavigationProps) {
       <nav aria-label="Main" className={styles["nav"]}>
         <ul>
           <Item to="/projects" icon={FolderTree} label="Projects" narrow={narrow} />
-          {isAdmin(viewer) && <Item to="/settings/api-keys" icon={KeyRound} label="API keys" narrow={narrow} />}
+          <Item to="/settings" icon={Settings} label="Settings" narrow={narrow} />
         </ul>
         <h2 className={narrow ? "visually-hidden" : styles["section"]}>Reference</h2>
         <ul>
@@ -187,7 +188,15 @@ function Navigation({ narrow, onSearch, onWiden }: NavigationProps) {
         {narrow && onWiden && <IconButton icon={PanelLeftOpen} label="Expand navigation" onClick={onWiden} />}
         {!narrow && config.serverVersion !== "" && <span className={styles["version"]}>v{config.serverVersion}</span>}
         <ThemeMenu />
-        {viewer && <UserMenu viewer={viewer} />}
+        {viewer ? (
+          <UserMenu viewer={viewer} />
+        ) : (
+          !config.authenticationEnabled && (
+            <NavLink to="/profile/preferences" className={menus["icon"] ?? ""} aria-label="Preferences" title="Preferences">
+              <SlidersHorizontal size={15} aria-hidden="true" />
+            </NavLink>
+          )
+        )}
       </div>
     </>
   );
