@@ -1,8 +1,4 @@
--- The key platform: public ids, test keys, plans and limits, rotation with a grace period; and the audit log.
-
-ALTER TABLE api_keys ADD COLUMN public_id TEXT NOT NULL DEFAULT '';
-UPDATE api_keys SET public_id = replace(gen_random_uuid()::text, '-', '');
-CREATE UNIQUE INDEX api_keys_public_id ON api_keys (public_id);
+-- The key platform: test keys, plans and limits, rotation with a grace period; and the audit log.
 
 ALTER TABLE api_keys ADD COLUMN environment TEXT NOT NULL DEFAULT 'live';
 ALTER TABLE api_keys ADD COLUMN plan TEXT;

@@ -178,7 +178,7 @@ fn line(key: &ApiKey, now: UnixNanos) -> String {
         Projects::All => "every project".to_owned(),
         Projects::Only(ids) => format!("{} projects", ids.len()),
     };
-    let (id, kind, status, role) = (&key.public_id, key.kind.as_str(), key.status(now).as_str(), key.role);
+    let (id, kind, status, role) = (key.id.to_public(), key.kind.as_str(), key.status(now).as_str(), key.role);
     // A name may hold anything; a list has one line a key.
     let name = key.name.replace(char::is_control, " ");
     format!("{id}\t{kind}\t{status}\t{role}\t{scopes}\t{projects}\t{}\t{name}", key.masked)

@@ -35,8 +35,6 @@ use crate::{
     },
 };
 
-pub use crate::store::api_keys::KeyRef;
-
 /// The longest name or description of a key, in bytes.
 const MAX_TEXT_BYTES: usize = 4_096;
 /// Projects that one key can be bound to.
@@ -393,17 +391,17 @@ fn reborrow<'a>(conn: &'a mut Conn<'_>) -> Conn<'a> {
 }
 
 /// Returns a key that the caller may see, whatever its state.
-pub async fn get(cx: &Cx<SignedIn>, key: &KeyRef) -> Result<KeyDetails> {
+pub async fn get(cx: &Cx<SignedIn>, id: ApiKeyId) -> Result<KeyDetails> {
     cx.inner().authenticator.tokens()?;
     let mut reader = cx.read().await?;
-    let found = store::api_keys::find(reader.conn(), key).await?;
+    let found = store::api_keys::find(reader.conn(), id).await?;
     let principal = cx.principal()?;
     let key = found.filter(|key| may_see(principal, key)).ok_or_else(not_found)?;
     describe_one(cx, reader.conn(), key).await
 }
 
 /// Changes a key: one's own for people, anyone's with the scope `admin`. It never gets wider than the caller is.
-pub async fn update(cx: &Cx<SignedIn>, key: &KeyRef, patch: KeyPatch) -> Result<KeyDetails> {
+pub async fn update(cx: &Cx<SignedIn>, id: ApiKeyId, patch: KeyPatch) -> Result<KeyDetails> {
     let inner = cx.inner();
     inner.authenticator.tokens()?;
     let principal = cx.principal()?;
@@ -417,7 +415,7 @@ pub async fn update(cx: &Cx<SignedIn>, key: &KeyRef, patch: KeyPatch) -> Result<
         demand_admin_for_plans(cx)?;
     }
     let mut tx = cx.begin().await?;
-    let (mut key, digests) = lock_to_change(cx, &mut tx, key).await?;
+    let (mut key, digests) = lock_to_change(cx, &mut tx, id).await?;
     if key.status(now) == KeyStatus::Revoked {
         return Err(Error::Conflict("The key is revoked".into()));
     }
@@ -477,15 +475,15 @@ pub async fn update(cx: &Cx<SignedIn>, key: &KeyRef, patch: KeyPatch) -> Result<
 }
 
 /// Gives a key a new secret. The one that it had works until the grace is over.
-pub async fn rotate(cx: &Cx<SignedIn>, key: &KeyRef, grace: Duration) -> Result<(KeyDetails, PlainToken)> {
+pub async fn rotate(cx: &Cx<SignedIn>, id: ApiKeyId, grace: Duration) -> Result<(KeyDetails, PlainToken)> {
     let inner = cx.inner();
     inner.authenticator.tokens()?;
     let now = cx.now();
     let mut tx = cx.begin().await?;
-    let (key, digests) = lock_to_change(cx, &mut tx, key).await?;
+    let (key, digests) = lock_to_change(cx, &mut tx, id).await?;
     let (token, event) = renew(&mut tx, &key, grace, now, |token| inner.authenticator.digest(token)).await?;
     audit::record(&mut tx, cx, event).await?;
-    let key = store::api_keys::find(tx.conn(), &KeyRef::Row(key.id)).await?.ok_or_else(not_found)?;
+    let key = store::api_keys::find(tx.conn(), key.id).await?.ok_or_else(not_found)?;
     inner.commit(tx, &changes(digests)).await?;
     tracing::info!(api_key.id = key.id.0, "API key rotated");
     let mut reader = cx.read().await?;
@@ -523,11 +521,11 @@ pub(super) async fn renew(
 
 /// Revokes a key that the caller may see: it is refused from this moment on, its row stays. Revoking it again changes
 /// nothing.
-pub async fn revoke(cx: &Cx<SignedIn>, key: &KeyRef) -> Result<()> {
+pub async fn revoke(cx: &Cx<SignedIn>, id: ApiKeyId) -> Result<()> {
     cx.inner().authenticator.tokens()?;
     let principal = cx.principal()?;
     let mut tx = cx.begin().await?;
-    let found = store::api_keys::lock(tx.conn(), key).await?;
+    let found = store::api_keys::lock(tx.conn(), id).await?;
     let (key, digests) = found.filter(|(key, _)| may_see(principal, key)).ok_or_else(not_found)?;
     if key.revoked_at.is_some() {
         return Ok(());
@@ -555,9 +553,9 @@ pub(super) fn changes(digests: Vec<HashedToken>) -> Vec<AuthChange> {
 }
 
 /// Finds a key that the caller may change, and holds it until the transaction ends.
-async fn lock_to_change(cx: &Cx<SignedIn>, tx: &mut Tx, key: &KeyRef) -> Result<(ApiKey, Vec<HashedToken>)> {
+async fn lock_to_change(cx: &Cx<SignedIn>, tx: &mut Tx, id: ApiKeyId) -> Result<(ApiKey, Vec<HashedToken>)> {
     let principal = cx.principal()?;
-    let found = store::api_keys::lock(tx.conn(), key).await?;
+    let found = store::api_keys::lock(tx.conn(), id).await?;
     let found = found.filter(|(key, _)| may_see(principal, key)).ok_or_else(not_found)?;
     if !principal.is_session() {
         cx.prove::<Admin>()?;
@@ -668,7 +666,7 @@ pub async fn revoke_system(cx: &Cx<Admin>, id: ApiKeyId) -> Result<()> {
     cx.inner().authenticator.tokens()?;
     let principal = cx.principal()?;
     let mut tx = cx.begin().await?;
-    let found = store::api_keys::lock(tx.conn(), &KeyRef::Row(id)).await?;
+    let found = store::api_keys::lock(tx.conn(), id).await?;
     let living =
         found.filter(|(key, _)| key.kind == KeyKind::System && key.revoked_at.is_none() && may_see(principal, key));
     let (key, digests) = living.ok_or_else(|| Error::NotFound("System API key not found".into()))?;
@@ -707,7 +705,7 @@ pub async fn list_of(cx: &Cx<SignedIn>, users: &[UserId]) -> Result<Vec<ApiKey>>
 
 /// Returns a living key of a kind that the caller may see.
 pub async fn get_living(cx: &Cx<SignedIn>, id: ApiKeyId, kind: KeyKind) -> Result<ApiKey> {
-    let key = get(cx, &KeyRef::Row(id)).await?;
+    let key = get(cx, id).await?;
     let living = Some(key).filter(|key| key.key.kind == kind && key.status == KeyStatus::Active);
     living.map(|key| key.key).ok_or_else(not_found)
 }
@@ -737,7 +735,7 @@ pub async fn revoke_user(cx: &Cx<SignedIn>, id: ApiKeyId) -> Result<()> {
         return Err(Error::forbidden("System API keys must be managed through the /system/api_keys endpoints."));
     }
     let mut tx = cx.begin().await?;
-    let found = store::api_keys::lock(tx.conn(), &KeyRef::Row(id)).await?;
+    let found = store::api_keys::lock(tx.conn(), id).await?;
     let living =
         found.filter(|(key, _)| key.kind == KeyKind::User && key.revoked_at.is_none() && may_see(principal, key));
     let (key, digests) = living.ok_or_else(not_found)?;

@@ -58,7 +58,7 @@ pub(super) async fn record_offline(tx: &mut Tx, event: Event, now: UnixNanos) ->
 fn actor_of(principal: &Principal) -> Actor {
     match (principal.credential, &principal.key, &principal.user) {
         (Credential::ApiKey(..), Some(key), _) => {
-            Actor { kind: ActorKind::ApiKey, id: key.public_id.to_string(), name: Some(key.name.clone()) }
+            Actor { kind: ActorKind::ApiKey, id: key.id.to_public(), name: Some(key.name.clone()) }
         }
         (Credential::Session(_), _, Some(user)) => user_actor(user),
         (Credential::AdminSecret, ..) => Actor::only(ActorKind::AdminSecret),
@@ -82,7 +82,7 @@ pub(super) fn user(user: &User) -> Subject {
 
 /// Returns a key as a subject.
 pub(super) fn api_key(key: &ApiKey) -> Subject {
-    Subject { kind: "api_key".to_owned(), id: Some(key.public_id.to_string()), name: Some(key.name.clone()) }
+    Subject { kind: "api_key".to_owned(), id: Some(key.id.to_public()), name: Some(key.name.clone()) }
 }
 
 /// Returns a project as a subject.

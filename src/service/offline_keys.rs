@@ -10,19 +10,15 @@ use super::{
 use crate::{
     db::{Db, Tx},
     domain::{
-        api_key::{ApiKey, KeyKind, KeyStatus, PublicKeyId},
-        id::{ApiKeyId, GlobalId},
+        api_key::{ApiKey, KeyKind, KeyStatus},
+        id::ApiKeyId,
         page::{Order, PageRequest},
         project::Projects,
         secret::{HashedToken, PlainToken},
         time::UnixNanos,
     },
     error::{Error, Result},
-    store::{
-        self,
-        api_keys::{KeyFilter, KeyRef},
-        deployment::Deployment,
-    },
+    store::{self, api_keys::KeyFilter, deployment::Deployment},
 };
 
 /// Lists keys, newest first.
@@ -57,10 +53,8 @@ pub async fn revoke(db: &Db, id: &str, now: UnixNanos) -> Result<()> {
 
 /// Finds a key by any id that some list shows, and holds it.
 async fn lock(tx: &mut Tx, id: &str) -> Result<(ApiKey, Vec<HashedToken>)> {
-    let global = [KeyKind::System, KeyKind::User].into_iter().find_map(|k| GlobalId::decode_as(id, k.type_name()));
-    let key = PublicKeyId::parse(id).map(KeyRef::Public).or(global.map(|row| KeyRef::Row(ApiKeyId(row))));
-    let key = key.ok_or_else(|| Error::invalid("id", "Not the id of an API key"))?;
-    let found = store::api_keys::lock(tx.conn(), &key).await?;
+    let id = ApiKeyId::parse(id).ok_or_else(|| Error::invalid("id", "Not the id of an API key"))?;
+    let found = store::api_keys::lock(tx.conn(), id).await?;
     found.ok_or_else(|| Error::NotFound("API key not found".into()))
 }
 

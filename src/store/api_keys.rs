@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     db::{Conn, on, sql},
     domain::{
-        api_key::{ApiKey, KeyKind, KeyStatus, NewApiKey, PreviousSecret, PublicKeyId},
+        api_key::{ApiKey, KeyKind, KeyStatus, NewApiKey, PreviousSecret},
         id::{ApiKeyId, ProjectId, UserId},
         page::{Cursor, Page, PageRequest},
         plan::{KeyLimits, Plan},
@@ -19,7 +19,7 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "id, public_id, kind, environment, user_id, created_by, name, description, masked, digest, role, scopes, \
+        "id, kind, environment, user_id, created_by, name, description, masked, digest, role, scopes, \
          bound_to_projects, plan, ingest_per_minute, api_per_minute, concurrent, created_at, expires_at, revoked_at, \
          last_used_at, previous_digest, previous_masked, previous_expires_at"
     };
@@ -28,7 +28,6 @@ macro_rules! columns {
 #[derive(sqlx::FromRow)]
 struct ApiKeyRow {
     id: ApiKeyId,
-    public_id: String,
     kind: String,
     environment: String,
     user_id: UserId,
@@ -67,7 +66,6 @@ impl ApiKeyRow {
         let previous = self.previous_masked.zip(self.previous_expires_at);
         Ok(ApiKey {
             id: self.id,
-            public_id: PublicKeyId(self.public_id),
             kind: self.kind.parse().map_err(unknown)?,
             environment: self.environment.parse().map_err(unknown)?,
             user_id: self.user_id,
@@ -118,13 +116,12 @@ pub async fn add(mut conn: Conn<'_>, material: Material<'_>, key: &NewApiKey, no
     let row: ApiKeyRow = on!(&mut conn, |c| {
         sqlx::query_as(sql!(concat!(
             "INSERT INTO api_keys
-                 (public_id, kind, environment, user_id, created_by, name, description, masked, digest, role, scopes,
+                 (kind, environment, user_id, created_by, name, description, masked, digest, role, scopes,
                   bound_to_projects, plan, ingest_per_minute, api_per_minute, concurrent, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              RETURNING ",
             columns!()
         )))
-        .bind(PublicKeyId::generate().0)
         .bind(material.kind.as_str())
         .bind(key.environment.as_str())
         .bind(material.user_id)
@@ -211,53 +208,31 @@ pub enum Secret {
     Previous,
 }
 
-/// How a caller names a key.
-#[derive(Clone, Debug)]
-pub enum KeyRef {
-    /// By row id, out of a global id.
-    Row(ApiKeyId),
-    /// By the id of the documented wire.
-    Public(PublicKeyId),
-}
-
 /// Finds a key, whatever its state.
-pub async fn find(mut conn: Conn<'_>, key: &KeyRef) -> Result<Option<ApiKey>> {
-    let row = find_row(&mut conn, key).await?;
+pub async fn find(mut conn: Conn<'_>, id: ApiKeyId) -> Result<Option<ApiKey>> {
+    let row = find_row(&mut conn, id).await?;
     Ok(complete(&mut conn, row.into_iter().collect()).await?.pop())
 }
 
-async fn find_row(conn: &mut Conn<'_>, key: &KeyRef) -> Result<Option<ApiKeyRow>> {
-    Ok(match key {
-        KeyRef::Row(id) => on!(conn, |c| {
-            sqlx::query_as(sql!(concat!("SELECT ", columns!(), " FROM api_keys WHERE id = $1")))
-                .bind(*id)
-                .fetch_optional(&mut **c)
-                .await
-        })?,
-        KeyRef::Public(id) => on!(conn, |c| {
-            sqlx::query_as(sql!(concat!("SELECT ", columns!(), " FROM api_keys WHERE public_id = $1")))
-                .bind(&id.0)
-                .fetch_optional(&mut **c)
-                .await
-        })?,
-    })
+async fn find_row(conn: &mut Conn<'_>, id: ApiKeyId) -> Result<Option<ApiKeyRow>> {
+    Ok(on!(conn, |c| {
+        sqlx::query_as(sql!(concat!("SELECT ", columns!(), " FROM api_keys WHERE id = $1")))
+            .bind(id)
+            .fetch_optional(&mut **c)
+            .await
+    })?)
 }
 
 /// Finds a key and holds its row until the transaction ends; with it come the digests that caches know it by.
-pub async fn lock(mut conn: Conn<'_>, key: &KeyRef) -> Result<Option<(ApiKey, Vec<HashedToken>)>> {
+pub async fn lock(mut conn: Conn<'_>, id: ApiKeyId) -> Result<Option<(ApiKey, Vec<HashedToken>)>> {
     // SQLite has one writer and no row locks.
     if let Conn::Postgres(c) = &mut conn {
-        let held = match key {
-            KeyRef::Row(id) => {
-                sqlx::query(sql!(postgres: "SELECT id FROM api_keys WHERE id = $1 FOR UPDATE")).bind(*id)
-            }
-            KeyRef::Public(id) => {
-                sqlx::query(sql!(postgres: "SELECT id FROM api_keys WHERE public_id = $1 FOR UPDATE")).bind(&id.0)
-            }
-        };
-        held.fetch_optional(&mut **c).await?;
+        sqlx::query(sql!(postgres: "SELECT id FROM api_keys WHERE id = $1 FOR UPDATE"))
+            .bind(id)
+            .fetch_optional(&mut **c)
+            .await?;
     }
-    let Some(row) = find_row(&mut conn, key).await? else { return Ok(None) };
+    let Some(row) = find_row(&mut conn, id).await? else { return Ok(None) };
     let digests = row.digests();
     let key = complete(&mut conn, vec![row]).await?.pop();
     Ok(key.map(|key| (key, digests)))

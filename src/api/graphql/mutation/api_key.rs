@@ -19,15 +19,15 @@ use super::{
 use crate::{
     domain::{
         self,
-        api_key::{Environment, KeyKind, PublicKeyId},
+        api_key::{Environment, KeyKind},
         change::Change,
-        id::{ApiKeyId, GlobalId},
+        id::ApiKeyId,
         scope::{Role, Scope, ScopeSet},
     },
     error::Error,
     service::{
         self,
-        api_keys::{KeyPatch, KeyRef, KeyRequest},
+        api_keys::{KeyPatch, KeyRequest},
     },
 };
 
@@ -108,13 +108,8 @@ impl From<domain::api_key::ApiKey> for ApiKey {
     }
 }
 
-fn key_ref(id: &ID) -> Result<KeyRef, Error> {
-    if let Some(public) = PublicKeyId::parse(id) {
-        return Ok(KeyRef::Public(public));
-    }
-    let global = |kind: KeyKind| GlobalId::decode_as(id, kind.type_name());
-    let row = [KeyKind::User, KeyKind::System].into_iter().find_map(global);
-    row.map(|id| KeyRef::Row(ApiKeyId(id))).ok_or_else(|| Error::invalid("id", "Not the id of an API key"))
+fn key_id(id: &ID) -> Result<ApiKeyId, Error> {
+    ApiKeyId::parse(id).ok_or_else(|| Error::invalid("id", "Not the id of an API key"))
 }
 
 fn read_scopes(scopes: &[String]) -> Result<ScopeSet, Error> {
@@ -256,8 +251,8 @@ impl ApiKeyMutation {
         let cx = ctx.cx()?;
         let seconds = u64::try_from(input.grace_period_seconds)
             .map_err(|_| Error::invalid("gracePeriodSeconds", "A grace period is not negative"))?;
-        let key = key_ref(&input.id)?;
-        let (details, token) = service::api_keys::rotate(&cx, &key, Duration::from_secs(seconds)).await?;
+        let key = key_id(&input.id)?;
+        let (details, token) = service::api_keys::rotate(&cx, key, Duration::from_secs(seconds)).await?;
         let (jwt, api_key) = (token.expose().to_owned(), details.key.into());
         Ok(RotateApiKeyMutationPayload { jwt, api_key, query: Query })
     }
@@ -277,7 +272,7 @@ impl ApiKeyMutation {
             projects: change(input.projects),
             ..KeyPatch::default()
         };
-        let details = service::api_keys::update(&cx, &key_ref(&input.id)?, patch).await?;
+        let details = service::api_keys::update(&cx, key_id(&input.id)?, patch).await?;
         Ok(PatchApiKeyMutationPayload { api_key: details.key.into(), query: Query })
     }
 

@@ -282,9 +282,9 @@ impl UserApiKey {
         Ok(UserRole(user.ok_or_else(|| Error::NotFound("User not found".into()))?.role))
     }
 
-    /// The id on the documented wire, which the audit log shows: `key_` and a random text.
+    /// The id on the documented wire, which the audit log shows: `key_` and sixteen hexadecimal digits.
     async fn key_id(&self) -> String {
-        self.0.public_id.to_string()
+        self.0.id.to_public()
     }
 
     /// Prefix, first and last characters of the secret.
@@ -367,9 +367,9 @@ impl SystemApiKey {
         UserRole(self.0.role)
     }
 
-    /// The id on the documented wire, which the audit log shows: `key_` and a random text.
+    /// The id on the documented wire, which the audit log shows: `key_` and sixteen hexadecimal digits.
     async fn key_id(&self) -> String {
-        self.0.public_id.to_string()
+        self.0.id.to_public()
     }
 
     /// Prefix, first and last characters of the secret.

@@ -17,7 +17,6 @@ use crate::{
         },
     },
     domain::{
-        api_key::{KeyKind, PublicKeyId},
         change::Change,
         id::{ApiKeyId, GlobalId},
         page::{Cursor, Order},
@@ -29,7 +28,7 @@ use crate::{
     },
     error::Error,
     service::{
-        api_keys::{self, KeyDetails, KeyPatch, KeyRef, KeyRequest, ListFilter},
+        api_keys::{self, KeyDetails, KeyPatch, KeyRequest, ListFilter},
         cx::Cx,
     },
 };
@@ -51,7 +50,7 @@ pub fn routes() -> Routes {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyBody {
-    /// `key_` and a random text.
+    /// `key_` and sixteen hexadecimal digits.
     id: String,
     name: String,
     #[schema(required = true)]
@@ -163,7 +162,7 @@ impl From<KeyDetails> for KeyBody {
     fn from(details: KeyDetails) -> Self {
         let key = details.key;
         Self {
-            id: key.public_id.to_string(),
+            id: key.id.to_public(),
             name: key.name,
             description: key.description,
             created_at: instant(key.created_at),
@@ -331,14 +330,9 @@ impl PatchKeyBody {
     }
 }
 
-/// An id of this door, or a global id as the other doors show it. What is neither names no key.
-fn key_ref(text: &str) -> Result<KeyRef, Error> {
-    let row = || {
-        let global = |kind: KeyKind| GlobalId::decode_as(text, kind.type_name());
-        [KeyKind::User, KeyKind::System].into_iter().find_map(global)
-    };
-    let key = PublicKeyId::parse(text).map(KeyRef::Public).or_else(|| row().map(|id| KeyRef::Row(ApiKeyId(id))));
-    key.ok_or_else(|| Error::NotFound("API key not found".into()))
+/// What is no id names no key.
+fn key_id(text: &str) -> Result<ApiKeyId, Error> {
+    ApiKeyId::parse(text).ok_or_else(|| Error::NotFound("API key not found".into()))
 }
 
 /// The fields of this door are in camel case.
@@ -429,7 +423,7 @@ async fn create_api_key(
     responses((status = 200, body = KeyBody), (status = 404))
 )]
 async fn get_api_key(cx: Cx<SignedIn>, Path(id): Path<String>) -> Answer<axum::Json<KeyBody>> {
-    Ok(axum::Json(api_keys::get(&cx, &key_ref(&id)?).await?.into()))
+    Ok(axum::Json(api_keys::get(&cx, key_id(&id)?).await?.into()))
 }
 
 /// Changes a key
@@ -446,8 +440,8 @@ async fn patch_api_key(
     Path(id): Path<String>,
     Json(body): Json<PatchKeyBody>,
 ) -> Answer<axum::Json<KeyBody>> {
-    let key = key_ref(&id)?;
-    Ok(axum::Json(api_keys::update(&cx, &key, body.into_patch()?).await.map_err(in_camel_case)?.into()))
+    let key = key_id(&id)?;
+    Ok(axum::Json(api_keys::update(&cx, key, body.into_patch()?).await.map_err(in_camel_case)?.into()))
 }
 
 /// Gives a key a new secret
@@ -466,7 +460,7 @@ async fn rotate_api_key(
     OptionalJson(body): OptionalJson<RotateKeyBody>,
 ) -> Answer<(StatusCode, axum::Json<KeyWithSecretBody>)> {
     let grace = Duration::from_secs(body.grace_period_seconds.unwrap_or(0));
-    let rotated = api_keys::rotate(&cx, &key_ref(&id)?, grace).await.map_err(in_camel_case)?;
+    let rotated = api_keys::rotate(&cx, key_id(&id)?, grace).await.map_err(in_camel_case)?;
     Ok((StatusCode::CREATED, axum::Json(rotated.into())))
 }
 
@@ -479,7 +473,7 @@ async fn rotate_api_key(
     responses((status = 204), (status = 404))
 )]
 async fn delete_api_key(cx: Cx<SignedIn>, Path(id): Path<String>) -> Answer<StatusCode> {
-    api_keys::revoke(&cx, &key_ref(&id)?).await?;
+    api_keys::revoke(&cx, key_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -490,6 +484,6 @@ async fn delete_api_key(cx: Cx<SignedIn>, Path(id): Path<String>) -> Answer<Stat
     responses((status = 204), (status = 404))
 )]
 async fn revoke_api_key(cx: Cx<SignedIn>, Path(id): Path<String>) -> Answer<StatusCode> {
-    api_keys::revoke(&cx, &key_ref(&id)?).await?;
+    api_keys::revoke(&cx, key_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

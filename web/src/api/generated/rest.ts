@@ -854,7 +854,7 @@ export interface components {
              * @description First instant at which the key is refused; null = never.
              */
             expiresAt: string | null;
-            /** @description `key_` and a random text. */
+            /** @description `key_` and sixteen hexadecimal digits. */
             id: string;
             /** @description `user` or `system`. */
             kind: string;
