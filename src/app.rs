@@ -23,7 +23,12 @@ use crate::{
         origin::OriginOptions,
         otlp::http::BodyLimits,
     },
-    auth::{authenticator::Authenticator, cookie::CookieOptions, jwt::Tokens, password::Passwords},
+    auth::{
+        authenticator::{Authenticator, TestKeys},
+        cookie::CookieOptions,
+        jwt::Tokens,
+        password::Passwords,
+    },
     config::{Config, DatabaseTarget, SqliteTarget},
     db::{self, Db},
     domain::{time::Clock, user::PasswordPolicy},
@@ -140,8 +145,11 @@ impl App {
         let tokens = secret.map(|s| Tokens::new(s.expose_secret().as_bytes(), &deployment.uuid));
         let admin_secret = auth.admin_secret.as_ref().filter(|_| auth.enabled);
         let system_user = bootstrap::system_user(&db).await.map_err(explain)?;
+        let test_keys = if auth.refuse_test_keys { TestKeys::Refused } else { TestKeys::Accepted };
+        let digest_key = deployment.digest_key;
+        let (db_of, clock_of) = (db.clone(), clock.clone());
         let authenticator =
-            Authenticator::new(db.clone(), clock.clone(), deployment.digest_key, tokens, admin_secret, system_user);
+            Authenticator::new(db_of, clock_of, digest_key, tokens, admin_secret, system_user, test_keys);
         let follower = jobs::auth_changes::Follower::start(db.clone(), authenticator.clone()).await.map_err(explain)?;
         let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
         let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits);

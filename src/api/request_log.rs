@@ -17,8 +17,8 @@ use axum::{
 };
 use tower::{Layer, Service};
 
-use super::{API_VERSION, client_address::OverTls, drain, graphql::RequestId};
-use crate::domain::client_address::ClientAddress;
+use super::{API_VERSION, client_address::OverTls, drain};
+use crate::domain::{client_address::ClientAddress, request_id::RequestId};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-phoenix-server-version");
@@ -75,10 +75,8 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let started = Instant::now();
         let id = request_id(request.headers());
-        if request.uri().path() == "/graphql"
-            && let Ok(text) = id.to_str()
-        {
-            // GraphQL tells it within the answer, beside an error that it masks.
+        if let Ok(text) = id.to_str() {
+            // GraphQL tells it within the answer, beside an error that it masks; the audit log keeps it.
             let id = RequestId(text.into());
             request.extensions_mut().insert(id);
         }

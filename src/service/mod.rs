@@ -1,10 +1,12 @@
 //! Use cases. Every public function takes a proof of permission, `&Cx<Scope>`; there is no other door to the database.
 
 pub mod api_keys;
+pub mod audit;
 pub mod bootstrap;
 pub mod cx;
 pub mod ingest;
 pub mod login;
+pub mod offline_keys;
 pub mod password_reset;
 pub mod projects;
 pub mod sessions;

@@ -21,6 +21,7 @@
 //! order: projects, origins, spans, sessions, traces, stats.
 
 pub mod api_keys;
+pub mod audit;
 pub mod auth_changes;
 pub mod deployment;
 pub mod login_failures;

@@ -91,6 +91,7 @@ const fn fault_text(fault: CredentialFault) -> &'static str {
         CredentialFault::Missing | CredentialFault::Invalid => "Invalid token",
         CredentialFault::Expired => "Expired token",
         CredentialFault::Revoked => "Revoked token",
+        CredentialFault::TestKey => "Test keys are refused by this server",
         CredentialFault::Deactivated => "The user is deactivated",
         CredentialFault::Conflicting => "The request carries credentials of different callers",
     }

@@ -1,6 +1,8 @@
 //! The resources under `/v1`.
 
 pub mod api_keys;
+pub mod audit_logs;
+pub mod documented_api_keys;
 pub mod otlp_span;
 pub mod projects;
 pub mod server;
@@ -20,4 +22,6 @@ pub fn routes() -> Routes {
         .merge(traces::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
+        .merge(documented_api_keys::routes())
+        .merge(audit_logs::routes())
 }

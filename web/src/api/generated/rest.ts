@@ -21,6 +21,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the keys that the caller may see, newest first
+         * @description One's own, or everybody's with the scope `admin`; a key that is narrowed by scopes or projects sees itself alone.
+         */
+        get: operations["listApiKeys"];
+        put?: never;
+        /**
+         * Creates a key
+         * @description The field `key` holds the secret: it is shown in this answer and never again. A key may create keys with the scope
+         *     `admin`; what is made is never wider than who makes it.
+         */
+        post: operations["createApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a key, whatever its state */
+        get: operations["getApiKey"];
+        put?: never;
+        post?: never;
+        /**
+         * Revokes a key for good
+         * @description It is refused from this moment on; its row and its history stay. Doing it again changes nothing.
+         */
+        delete: operations["deleteApiKey"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a key
+         * @description What is missing stays, what is null is taken away. It never gets wider than the caller is.
+         */
+        patch: operations["patchApiKey"];
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Revokes a key for good, as `DELETE` does */
+        post: operations["revokeApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a key a new secret
+         * @description The field `key` holds the new secret. The one before works on for the grace period and then dies by itself; a second
+         *     rotation ends it at once.
+         */
+        post: operations["rotateApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what people and keys did to users, keys, sessions and projects, newest first */
+        get: operations["listAuditLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/arize_phoenix_version": {
         parameters: {
             query?: never;
@@ -527,9 +632,75 @@ export interface components {
             id: string;
             username: string;
         };
+        /** @description Who did something. */
+        AuditActor: {
+            /** @description Global id of a user, id of a key, or the type itself. */
+            id: string;
+            /** @description The name at that time. */
+            name: string | null;
+            /** @description `user`, `api-key`, `admin-secret`, `command-line`, `server` or `anonymous`. */
+            type: string;
+        };
+        /** @description What somebody did. */
+        AuditLogBody: {
+            /** @description Kind of subject, a dot, the verb: `api_key.create`. */
+            action: string;
+            actor: components["schemas"]["AuditActor"];
+            /** @description What else is worth knowing; never a secret. */
+            details: unknown;
+            id: string;
+            /** @description The client's address. */
+            ip: string | null;
+            requestId: string | null;
+            subject: components["schemas"]["AuditSubject"];
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /** @description A page of the audit log. */
+        AuditLogListBody: {
+            data: components["schemas"]["AuditLogBody"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
+        /** @description To whom or what it was done. */
+        AuditSubject: {
+            id: string | null;
+            /** @description The name at that time. */
+            name: string | null;
+            /** @description `user`, `api_key`, `session` or `project`. */
+            type: string;
+        };
         /** @description What makes a key. */
         CreateApiKeyRequestBody: {
             data: components["schemas"]["ApiKeyData"];
+        };
+        /** @description What makes a key. */
+        CreateKeyBody: {
+            description?: string | null;
+            /** @description `live` or `test`; for user keys. */
+            environment?: string | null;
+            /**
+             * Format: date-time
+             * @description First instant at which the key is refused; without it there is none.
+             */
+            expiresAt?: string | null;
+            /**
+             * @description `user` or `system`; by itself what the caller can make: a person a user key, a key and the admin secret a system
+             *     key.
+             */
+            kind?: string | null;
+            limits?: components["schemas"]["LimitsBody"] | null;
+            name: string;
+            /** @description `free`, `pro` or `enterprise`; set by administrators. */
+            plan?: string | null;
+            /** @description `read-only`, `read-write` or `admin`, instead of scopes. */
+            preset?: string | null;
+            /** @description Projects that the key is bound to, each by name or global id. */
+            projects?: string[] | null;
+            /** @description `ADMIN`, `MEMBER` or `VIEWER`; for system keys. */
+            role?: string | null;
+            /** @description What the role is narrowed to, such as `traces:write`. */
+            scopes?: string[] | null;
         };
         /** @description What makes a project. */
         CreateProjectRequestBody: {
@@ -669,6 +840,89 @@ export interface components {
             detail: string;
             /** @description Name of the field, parameter or header. */
             field: string;
+        };
+        /** @description A key without its secret. */
+        KeyBody: {
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: components["schemas"]["KeyUser"] | null;
+            description: string | null;
+            /** @description `live` or `test`. */
+            environment: string;
+            /**
+             * Format: date-time
+             * @description First instant at which the key is refused; null = never.
+             */
+            expiresAt: string | null;
+            /** @description `key_` and sixteen hexadecimal digits. */
+            id: string;
+            /** @description `user` or `system`. */
+            kind: string;
+            /** Format: date-time */
+            lastUsedAt: string | null;
+            /** @description Limits of its own, which go before those of the plan. */
+            limits: components["schemas"]["LimitsBody"];
+            /** @description Prefix, first and last characters of the secret. */
+            maskedKey: string;
+            name: string;
+            owner: components["schemas"]["KeyUser"] | null;
+            /** @description `free`, `pro` or `enterprise`; null = the deployment's. */
+            plan: string | null;
+            previousSecret: components["schemas"]["PreviousSecretBody"] | null;
+            /** @description The living projects that it is bound to; null = every project. */
+            projects: components["schemas"]["KeyProject"][] | null;
+            /** Format: date-time */
+            revokedAt: string | null;
+            /** @description `ADMIN`, `MEMBER` or `VIEWER`; for a user key its owner's. */
+            role: string;
+            /** @description What the role is narrowed to; null = nothing narrows it. */
+            scopes: string[] | null;
+            /** @description `active`, `expired` or `revoked`. */
+            status: string;
+        };
+        /** @description A page of keys. */
+        KeyListBody: {
+            data: components["schemas"]["KeyBody"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
+        /** @description A project that a key is bound to. */
+        KeyProject: {
+            /** @description Global id. */
+            id: string;
+            name: string;
+        };
+        /** @description A user beside a key. */
+        KeyUser: {
+            /** @description Global id. */
+            id: string;
+            username: string;
+        };
+        /** @description A key with its secret: shown here and never again. */
+        KeyWithSecretBody: components["schemas"]["KeyBody"] & {
+            /**
+             * Format: password
+             * @description The secret.
+             */
+            key: string;
+        };
+        /** @description What a key may do in a time; what is missing is not limited by the key. */
+        LimitsBody: {
+            /**
+             * Format: int32
+             * @description Every other request, a minute.
+             */
+            apiPerMinute?: number | null;
+            /**
+             * Format: int32
+             * @description Requests under way at once.
+             */
+            concurrent?: number | null;
+            /**
+             * Format: int32
+             * @description Requests that send traces, a minute.
+             */
+            ingestPerMinute?: number | null;
         };
         /** @description `data` and `next_cursor`. */
         ListBody_OtlpSpan: {
@@ -903,6 +1157,23 @@ export interface components {
              */
             token?: string;
         };
+        /** @description What to change about a key; what is missing stays, what is null is taken away. */
+        PatchKeyBody: {
+            description?: string | null;
+            /**
+             * Format: date-time
+             * @description First instant at which the key is refused.
+             */
+            expiresAt?: string | null;
+            limits?: components["schemas"]["LimitsBody"] | null;
+            name?: string | null;
+            /** @description `free`, `pro` or `enterprise`; set by administrators. */
+            plan?: string | null;
+            /** @description Projects that the key is bound to, each by name or global id. */
+            projects?: string[] | null;
+            /** @description What the role is narrowed to. */
+            scopes?: string[] | null;
+        };
         /** @description What to change about a user; what is missing stays. */
         PatchUserRequestBody: {
             /** @description Whether the user may log in and the user's keys work; what the user made stays either way. */
@@ -915,6 +1186,15 @@ export interface components {
             password?: string | null;
             role?: components["schemas"]["RoleParam"] | null;
             username?: string | null;
+        };
+        /** @description The secret before the last rotation. */
+        PreviousSecretBody: {
+            /**
+             * Format: date-time
+             * @description First instant at which it is refused.
+             */
+            expiresAt: string;
+            maskedKey: string;
         };
         /** @description Body of every error answer (RFC 9457). */
         ProblemDetails: {
@@ -955,6 +1235,15 @@ export interface components {
          * @enum {string}
          */
         RoleParam: "SYSTEM" | "ADMIN" | "MEMBER" | "VIEWER";
+        /** @description How to rotate a key. */
+        RotateKeyBody: {
+            /**
+             * Format: int64
+             * @description Seconds that the present secret works on, beside the new one.
+             * @default 0
+             */
+            gracePeriodSeconds: number | null;
+        };
         /** @description The server, as anyone may know it. */
         ServerInfo: {
             /** @description Version of the API, as clients compare it. */
@@ -1161,6 +1450,423 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProtectedResource"];
                 };
+            };
+        };
+    };
+    listApiKeys: {
+        parameters: {
+            query?: {
+                /** @description `active`, `expired` or `revoked`. */
+                status?: string;
+                /** @description Global id, name or e-mail address of the owner. */
+                owner?: string;
+                /** @description `user` or `system`. */
+                kind?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    createApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKeyBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecretBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    getApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patchApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchKeyBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    revokeApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    rotateApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateKeyBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecretBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    listAuditLogs: {
+        parameters: {
+            query?: {
+                /** @description Id or name of who did it. */
+                actor?: string;
+                /** @description An action such as `api_key.create`, or a kind of subject such as `api_key`. */
+                action?: string;
+                /** @description Id or name of whom or what it was done to. */
+                subject?: string;
+                /** @description First instant (RFC 3339). */
+                start?: string;
+                /** @description First instant that lies after (RFC 3339). */
+                end?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLogListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
