@@ -2,12 +2,14 @@
 //!
 //! No async, no I/O, no wire shapes. Everything else imports from here; this room imports nothing of the crate.
 
+pub mod access;
 pub mod api_key;
 pub mod attributes;
 pub mod auth_change;
 pub mod client_address;
 pub mod id;
 pub mod page;
+pub mod plan;
 pub mod project;
 pub mod scope;
 pub mod secret;
