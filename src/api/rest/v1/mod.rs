@@ -1,10 +1,12 @@
 //! The resources under `/v1`.
 
+pub mod access_logs;
 pub mod api_keys;
 pub mod otlp_span;
 pub mod projects;
 pub mod spans;
 pub mod traces;
+pub mod usage;
 pub mod users;
 
 use super::Routes;
@@ -18,4 +20,6 @@ pub fn routes() -> Routes {
         .merge(traces::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
+        .merge(access_logs::routes())
+        .merge(usage::routes())
 }
