@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status, codec::CompressionEncoding};
 
 use super::{decode::decode, status::grpc_error};
 use crate::{
+    api::metering::Stored,
     domain::scope::TracesWrite,
     service::{Services, cx::Cx, ingest},
 };
@@ -43,13 +44,16 @@ impl TraceService for Collector {
         let project = metadata.get("x-project-name").and_then(|v| v.to_str().ok()).map(str::to_owned);
         let cx: Cx<TracesWrite> = self.0.authorize_request(&extensions_of(extensions)).map_err(|e| grpc_error(&e))?;
         let export = decode(message, project.as_deref(), &self.0.settings().default_project);
+        let stored = Stored::of(&export);
         let reservation = self.0.ingest().reserve();
         let rejected = ingest::export(&cx, export, reservation).await.map_err(|e| grpc_error(&e))?;
         let partial_success = (rejected.spans > 0).then(|| ExportTracePartialSuccess {
             rejected_spans: i64::try_from(rejected.spans).unwrap_or(i64::MAX),
             error_message: rejected.message(),
         });
-        Ok(Response::new(ExportTraceServiceResponse { partial_success }))
+        let mut response = Response::new(ExportTraceServiceResponse { partial_success });
+        response.extensions_mut().insert(stored.less(&rejected));
+        Ok(response)
     }
 }
 
