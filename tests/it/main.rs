@@ -8,12 +8,14 @@
 mod support;
 
 mod access;
+mod access_log;
 mod api_keys;
 mod bad_input;
 mod documents;
 mod durability;
 mod ingest;
 mod layers;
+mod limits;
 mod login;
 mod origin;
 mod password_reset;
@@ -22,3 +24,4 @@ mod projects;
 mod spans;
 mod tls;
 mod ui;
+mod usage;
