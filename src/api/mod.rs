@@ -1,14 +1,15 @@
 //! Every way in: REST, GraphQL, OTLP and the web UI, behind one authentication layer.
 //!
 //! [`router`] is the one list of what surrounds a request, outermost first:
-//! the client's address, prefix rewriting, request id and log line with the headers of every answer, panics caught,
-//! compression, pages of other origins refused or answered, the caller identified, then the routes. Permission is asked
-//! by each handler's first argument.
+//! the client's address, prefix rewriting, request id and log line with the headers of every answer, what is
+//! counted and remembered of it, panics caught, compression, pages of other origins refused or answered, the caller identified
+//! and held to their limits, then the routes. Permission is asked by each handler's first argument.
 
 pub mod client_address;
 pub mod drain;
 pub mod extract;
 pub mod graphql;
+pub mod metering;
 pub mod origin;
 pub mod otlp;
 pub mod request_log;
@@ -41,6 +42,7 @@ use crate::{
     service::{Services, cx::Cx},
 };
 use client_address::TrustedProxies;
+use metering::{AdmitLayer, MeterLayer, Metering, RouteLayer};
 use origin::{OriginLayer, OriginOptions};
 use otlp::http::BodyLimits;
 use request_log::RequestLogLayer;
@@ -139,7 +141,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// Puts every way in together. The same application serves HTTP and gRPC on whatever listener a request comes by.
 #[must_use]
-pub fn router(services: &Services, options: ApiOptions) -> App {
+pub fn router(services: &Services, options: ApiOptions, metering: Metering) -> App {
     let (rest, document) = rest::routes().into_parts();
     let document = rest::openapi::finish(document);
     let ui = ui::index::Pages::new(&options, services);
@@ -153,6 +155,7 @@ pub fn router(services: &Services, options: ApiOptions) -> App {
     }));
     let router = rest
         .merge(unlisted())
+        .route_layer(RouteLayer)
         .fallback(ui::unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state.clone());
@@ -165,11 +168,13 @@ pub fn router(services: &Services, options: ApiOptions) -> App {
             rewrite(request, state.root_path())
         })
         .layer(log)
+        .layer(MeterLayer(metering.clone()))
         .layer(CatchPanicLayer::custom(panic_answer))
         .layer(compression())
         .layer(OriginLayer::new(&origins))
         .option_layer(origin::cors(&origins))
-        .layer(IdentifyLayer(services.authenticator().clone()));
+        .layer(IdentifyLayer(services.authenticator().clone()))
+        .layer(AdmitLayer(metering.limiter));
     App::new(around.service(router))
 }
 

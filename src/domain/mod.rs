@@ -2,6 +2,7 @@
 //!
 //! No async, no I/O, no wire shapes. Everything else imports from here; this room imports nothing of the crate.
 
+pub mod access;
 pub mod api_key;
 pub mod attributes;
 pub mod audit;

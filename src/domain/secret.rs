@@ -30,7 +30,8 @@ pub enum KeyPrefix {
 }
 
 impl KeyPrefix {
-    const ALL: [Self; 3] = [Self::Live, Self::Test, Self::System];
+    /// Every prefix.
+    pub const ALL: [Self; 3] = [Self::Live, Self::Test, Self::System];
 
     /// Returns the prefix, underscores included.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Use cases. Every public function takes a proof of permission, `&Cx<Scope>`; there is no other door to the database.
 
+pub mod access_logs;
 pub mod api_keys;
 pub mod audit;
 pub mod bootstrap;
@@ -12,6 +13,7 @@ pub mod projects;
 pub mod sessions;
 pub mod spans;
 pub mod traces;
+pub mod usage;
 pub mod users;
 pub mod welcome;
 

@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod access_log;
 mod api_keys;
 mod attacks;
 mod audit;
@@ -18,6 +19,7 @@ mod durability;
 mod ingest;
 mod key_platform;
 mod layers;
+mod limits;
 mod login;
 mod origin;
 mod password_reset;
@@ -26,4 +28,5 @@ mod projects;
 mod spans;
 mod tls;
 mod ui;
+mod usage;
 mod users;

@@ -25,6 +25,7 @@ use tower_http::timeout::TimeoutBody;
 
 use super::{decode::decode, status::grpc_error};
 use crate::{
+    api::metering::Stored,
     domain::scope::TracesWrite,
     error::{Error, Result},
     ingest::Reservation,
@@ -81,12 +82,14 @@ impl UnaryService<Bytes> for ExportMethod {
         Box::pin(async move {
             let (metadata, _, message) = request.into_parts();
             let project = metadata.get("x-project-name").and_then(|v| v.to_str().ok()).map(str::to_owned);
-            let rejected = take(&cx, message, project, turn).await.map_err(|e| grpc_error(&e))?;
+            let (stored, rejected) = take(&cx, message, project, turn).await.map_err(|e| grpc_error(&e))?;
             let partial_success = (rejected.spans > 0).then(|| ExportTracePartialSuccess {
                 rejected_spans: i64::try_from(rejected.spans).unwrap_or(i64::MAX),
                 error_message: rejected.message(),
             });
-            Ok(tonic::Response::new(ExportTraceServiceResponse { partial_success }))
+            let mut response = tonic::Response::new(ExportTraceServiceResponse { partial_success });
+            response.extensions_mut().insert(stored.less(&rejected));
+            Ok(response)
         })
     }
 }
@@ -99,7 +102,7 @@ async fn take(
     message: Bytes,
     project: Option<String>,
     reading: Option<OwnedSemaphorePermit>,
-) -> Result<Rejected> {
+) -> Result<(Stored, Rejected)> {
     let services = cx.services();
     let mut reservation = services.ingest().reserve();
     reservation.wait_for(message.len()).await?;
@@ -122,7 +125,8 @@ async fn take(
         });
         decoded.await.map_err(Error::internal)??
     };
-    ingest::export(cx, export, reservation).await
+    let stored = Stored::of(&export);
+    Ok((stored, ingest::export(cx, export, reservation).await?))
 }
 
 /// Messages in as bytes, out as protobuf.

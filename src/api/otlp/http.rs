@@ -19,6 +19,7 @@ use prost::Message as _;
 
 use super::{decode::decode, status};
 use crate::{
+    api::metering::Stored,
     domain::scope::TracesWrite,
     error::{Error, Result},
     ingest::Reservation,
@@ -99,7 +100,11 @@ pub async fn export(cx: Cx<TracesWrite>, State(limits): State<BodyLimits>, heade
         Err(error) => return status::http_error(&error, Encoding::Protobuf),
     };
     match take(&cx, limits, &headers, encoding, body).await {
-        Ok(rejected) => answer(encoding, &rejected),
+        Ok((rejected, stored)) => {
+            let mut response = answer(encoding, &rejected);
+            response.extensions_mut().insert(stored);
+            response
+        }
         Err(error) => status::http_error(&error, encoding),
     }
 }
@@ -110,7 +115,7 @@ async fn take(
     headers: &HeaderMap,
     encoding: Encoding,
     body: Body,
-) -> Result<Rejected> {
+) -> Result<(Rejected, Stored)> {
     let compression = Compression::of_request(headers)?;
     let project = match headers.get("x-project-name") {
         Some(value) => Some(project_name(value)?),
@@ -139,7 +144,10 @@ async fn take(
         });
         decoded.await.map_err(Error::internal)??
     };
-    ingest::export(cx, export, reservation).await
+    let stored = Stored::of(&export);
+    let rejected = ingest::export(cx, export, reservation).await?;
+    let stored = stored.less(&rejected);
+    Ok((rejected, stored))
 }
 
 /// Reads the project header; clients percent-encode what a header cannot hold.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    api::request_log::Cause,
+    api::{metering::Told, request_log::Cause},
     error::{CredentialFault, Error, Refusal},
 };
 
@@ -130,8 +130,10 @@ fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     }
 }
 
-/// Leaves the cause of an internal error where the request log finds it.
+/// Leaves what the caller is told where the access log finds it, and the cause of an internal error where the request log
+/// does.
 pub fn leave_cause(error: &Error, response: &mut Response) {
+    response.extensions_mut().insert(Told(detail(error).into()));
     if let Error::Internal(cause) = error {
         response.extensions_mut().insert(Cause(cause.to_string().into()));
     }

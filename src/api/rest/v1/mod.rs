@@ -1,5 +1,6 @@
 //! The resources under `/v1`.
 
+pub mod access_logs;
 pub mod api_keys;
 pub mod audit_logs;
 pub mod documented_api_keys;
@@ -8,6 +9,7 @@ pub mod projects;
 pub mod server;
 pub mod spans;
 pub mod traces;
+pub mod usage;
 pub mod users;
 
 use super::Routes;
@@ -24,4 +26,6 @@ pub fn routes() -> Routes {
         .merge(api_keys::routes())
         .merge(documented_api_keys::routes())
         .merge(audit_logs::routes())
+        .merge(access_logs::routes())
+        .merge(usage::routes())
 }

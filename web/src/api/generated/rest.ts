@@ -21,6 +21,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/access-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the access log, newest first
+         * @description One record for each request of a known caller and for each that was refused. With `Accept: application/x-ndjson` one
+         *     record a line, as many as there are.
+         */
+        get: operations["list_access_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/api-keys": {
         parameters: {
             query?: never;
@@ -71,6 +92,26 @@ export interface paths {
         patch: operations["patchApiKey"];
         trace?: never;
     };
+    "/api/v1/api-keys/{api_key_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the access log of a key, newest first
+         * @description Of one's own key, or of any with the scope `admin`.
+         */
+        get: operations["list_api_key_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/api-keys/{api_key_id}/revoke": {
         parameters: {
             query?: never;
@@ -103,6 +144,26 @@ export interface paths {
          *     rotation ends it at once.
          */
         post: operations["rotateApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sums up what a key was used for
+         * @description One's own key, or any with the scope `admin`. The last second or two may be missing.
+         */
+        get: operations["get_api_key_usage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -606,6 +667,72 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One request. */
+        AccessLog: {
+            /**
+             * Format: int64
+             * @description Bytes of the body that were read.
+             */
+            bytesIn: number;
+            /**
+             * Format: int64
+             * @description Bytes of the answer's body.
+             */
+            bytesOut: number;
+            /** @description Why it was refused or failed. */
+            error?: string | null;
+            /** @description Id of the record. */
+            id: string;
+            /** @description From where. */
+            ip: string;
+            /**
+             * Format: double
+             * @description Milliseconds from its head to the end of the answer.
+             */
+            latencyMs: number;
+            /** @description Method. */
+            method: string;
+            /** @description Path, without the query. */
+            path: string;
+            /** @description Who sent it. */
+            principal: components["schemas"]["AccessPrincipal"];
+            /** @description Project that it was about, if known. */
+            projectName?: string | null;
+            /** @description The answer's `x-request-id`. */
+            requestId: string;
+            /** @description Template of the route that took it; null when none did. */
+            route?: string | null;
+            /**
+             * Format: int64
+             * @description HTTP status; for gRPC the one that its status stands for; 499 when the client went away.
+             */
+            status: number;
+            /**
+             * Format: date-time
+             * @description When the request came.
+             */
+            timestamp: string;
+            /** @description What the client said it was. */
+            userAgent?: string | null;
+        };
+        /** @description A page of the access log. */
+        AccessLogPage: {
+            /** @description The records. */
+            data: components["schemas"]["AccessLog"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
+        /** @description Who sent a request. */
+        AccessPrincipal: {
+            /** @description Key that it came with. */
+            keyId?: string | null;
+            /** @description Name of that key. */
+            name?: string | null;
+            /** @description `session`, `user_api_key`, `system_api_key`, `admin_secret`, or `anonymous` for a refused request of nobody known. */
+            type: string;
+            /** @description User that it acted as. */
+            userId?: string | null;
+        };
         /** @description A key without its secret. */
         ApiKey: {
             /** Format: date-time */
@@ -625,6 +752,35 @@ export interface components {
              */
             expires_at?: string | null;
             name: string;
+        };
+        /** @description What a key was used for. */
+        ApiKeyUsage: {
+            /** @description By country, the most requests first; empty without a database of countries. */
+            byCountry: components["schemas"]["CountryUsage"][];
+            /** @description By route, the most requests first. */
+            byRoute: components["schemas"]["RouteUsage"][];
+            /**
+             * Format: date-time
+             * @description End of the last interval.
+             */
+            end: string;
+            /**
+             * Format: double
+             * @description Share of requests with a status of 400 or above; 0 without requests.
+             */
+            errorRate: number;
+            /** @description `hour` or `day`. */
+            interval: string;
+            lastUsed?: components["schemas"]["LastUsed"] | null;
+            /** @description By interval, empty ones too. */
+            series: components["schemas"]["IntervalUsage"][];
+            /**
+             * Format: date-time
+             * @description Begin of the first interval.
+             */
+            start: string;
+            /** @description Everything. */
+            totals: components["schemas"]["UsageSums"];
         };
         /** @description The owner of a key. */
         ApiKeyUser: {
@@ -669,6 +825,16 @@ export interface components {
             name: string | null;
             /** @description `user`, `api_key`, `session` or `project`. */
             type: string;
+        };
+        /** @description Requests from a country. */
+        CountryUsage: {
+            /** @description ISO 3166-1 alpha-2; null for addresses that the database does not know. */
+            country?: string | null;
+            /**
+             * Format: int64
+             * @description Requests.
+             */
+            requests: number;
         };
         /** @description What makes a key. */
         CreateApiKeyRequestBody: {
@@ -841,6 +1007,14 @@ export interface components {
             /** @description Name of the field, parameter or header. */
             field: string;
         };
+        /** @description The sums of an interval. */
+        IntervalUsage: components["schemas"]["UsageSums"] & {
+            /**
+             * Format: date-time
+             * @description Begin of the interval.
+             */
+            start: string;
+        };
         /** @description A key without its secret. */
         KeyBody: {
             /** Format: date-time */
@@ -905,6 +1079,20 @@ export interface components {
              * @description The secret.
              */
             key: string;
+        };
+        /** @description When, from where and by what a key was used last. */
+        LastUsed: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description From which country. */
+            country?: string | null;
+            /** @description From which address. */
+            ip: string;
+            /** @description By what client. */
+            userAgent?: string | null;
         };
         /** @description What a key may do in a time; what is missing is not limited by the key. */
         LimitsBody: {
@@ -1244,6 +1432,11 @@ export interface components {
              */
             gracePeriodSeconds: number | null;
         };
+        /** @description The sums of a route. */
+        RouteUsage: components["schemas"]["UsageSums"] & {
+            /** @description Template of the route; `(none)` for requests that none took. */
+            route: string;
+        };
         /** @description The server, as anyone may know it. */
         ServerInfo: {
             /** @description Version of the API, as clients compare it. */
@@ -1393,6 +1586,39 @@ export interface components {
             /** @description Free text; null leaves it as it is. */
             description?: string | null;
         };
+        /** @description Sums. */
+        UsageSums: {
+            /**
+             * Format: int64
+             * @description Bytes of bodies that were read.
+             */
+            bytesIn: number;
+            /**
+             * Format: int64
+             * @description Bytes of answers.
+             */
+            bytesOut: number;
+            /**
+             * Format: int64
+             * @description Requests with a status of 400 or above.
+             */
+            errors: number;
+            /**
+             * Format: double
+             * @description Mean time from head to end of answer, in milliseconds.
+             */
+            meanLatencyMs: number;
+            /**
+             * Format: int64
+             * @description Requests.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Spans that were stored.
+             */
+            spans: number;
+        };
         /** @description A user key with its owner. */
         UserApiKey: components["schemas"]["ApiKey"] & {
             user: components["schemas"]["ApiKeyUser"];
@@ -1450,6 +1676,68 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProtectedResource"];
                 };
+            };
+        };
+    };
+    list_access_logs: {
+        parameters: {
+            query?: {
+                /** @description Id of a key. */
+                key?: string;
+                /** @description Id of a user. */
+                user?: string;
+                /** @description A status, such as `404`, or a class of them, such as `4xx`. */
+                status?: string;
+                /** @description Method. */
+                method?: string;
+                /** @description Template of a route, such as `/v1/projects/{project_identifier}/spans`. */
+                route?: string;
+                /** @description At or after. */
+                start?: string;
+                /** @description Before. */
+                end?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Records of the page. While lines are streamed: of the whole answer, without a bound when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessLogPage"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -1706,6 +1994,73 @@ export interface operations {
             };
         };
     };
+    list_api_key_logs: {
+        parameters: {
+            query?: {
+                /** @description A status, such as `404`, or a class of them, such as `4xx`. */
+                status?: string;
+                /** @description Method. */
+                method?: string;
+                /** @description Template of a route. */
+                route?: string;
+                /** @description At or after. */
+                start?: string;
+                /** @description Before. */
+                end?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Records of the page. While lines are streamed: of the whole answer, without a bound when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessLogPage"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     revokeApiKey: {
         parameters: {
             query?: never;
@@ -1799,6 +2154,65 @@ export interface operations {
                 content?: never;
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_api_key_usage: {
+        parameters: {
+            query?: {
+                /** @description Begin, rounded down to an interval; 24 hours or 30 days before the end when not given. */
+                start?: string;
+                /** @description End, rounded up to an interval; now when not given. */
+                end?: string;
+                /** @description Length of the intervals. */
+                interval?: "hour" | "day";
+            };
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyUsage"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
