@@ -1,5 +1,6 @@
 """A real SMTP server with certificates of its own authority, and what has arrived there."""
 
+import json
 import socket
 import ssl
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ class Mailbox:
     """What has arrived, and who tried to log in with what."""
 
     mails: list[EmailMessage] = field(default_factory=list)
+    folder: Path | None = None
     senders: list[str] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
 
@@ -38,7 +40,16 @@ class Mailbox:
         assert envelope.rcpt_tos == [mail["to"].addresses[0].addr_spec]
         self.senders.append(str(envelope.mail_from))
         self.mails.append(mail)
+        if self.folder:
+            self._file(self.folder, mail)
         return "250 kept"
+
+    def _file(self, folder: Path, mail: EmailMessage) -> None:
+        """Tell a test in another process of a mail: all is there once the name is."""
+        [to] = mail["to"].addresses
+        half = folder / "half"
+        half.write_text(json.dumps({"to": to.addr_spec, "subject": mail["subject"], "links": anchors(parts(mail)[1])}))
+        half.rename(folder / f"{len(self.mails):04}.json")
 
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         """Take the one user name with its password."""
@@ -78,9 +89,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def smtp_server(port: int, mode: str, context: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
-    """A server that speaks `starttls`, `implicit` TLS, or `plain` text alone, with authentication."""
-    box = Mailbox()
+def smtp_server(
+    port: int, mode: str, context: ssl.SSLContext | None = None, folder: Path | None = None
+) -> Iterator[Mailbox]:
+    """A server that speaks `starttls`, `implicit` TLS, or `plain` text alone, with authentication.
+
+    With a folder it also files there whom each mail was for, its subject and its links.
+    """
+    box = Mailbox(folder=folder)
     options: dict[str, Any] = {
         "starttls": {"tls_context": context, "require_starttls": True},
         # The server does not see the TLS around it and would offer no authentication.

@@ -1,6 +1,6 @@
 import { config } from "@/config";
 import { networkError } from "./errors";
-import { markRenewed, renewedAt, sessionLoss } from "./session-loss";
+import { type LossReason, lossReasonOf, markRenewed, renewedAt, sessionLoss } from "./session-loss";
 
 /** What `createAuthFetch` needs of the browser; tests bring their own. */
 export interface AuthFetchParts {
@@ -13,7 +13,7 @@ export interface AuthFetchParts {
   readonly renewedAt: { get: () => number; set: (at: number) => void };
   readonly now: () => number;
   /** Settles once somebody has signed in again; never, if the page is being left. */
-  readonly onSessionLost: () => Promise<void>;
+  readonly onSessionLost: (reason: LossReason) => Promise<void>;
 }
 
 const REFRESH_TIMEOUT_MS = 10_000;
@@ -56,8 +56,8 @@ export function createAuthFetch(parts: AuthFetchParts): typeof fetch {
   let loss: Promise<void> | null = null;
 
   /** One question to the visitor, however many calls wait for the answer. */
-  function signedInAgain(): Promise<void> {
-    loss ??= parts.onSessionLost().finally(() => {
+  function signedInAgain(reason: LossReason): Promise<void> {
+    loss ??= parts.onSessionLost(reason).finally(() => {
       loss = null;
     });
     return loss;
@@ -90,7 +90,7 @@ export function createAuthFetch(parts: AuthFetchParts): typeof fetch {
           throw networkError(error);
         }
       }
-      await signedInAgain();
+      await signedInAgain(lossReasonOf(response));
       mayRenew = true;
     }
   };
@@ -109,5 +109,5 @@ export const authFetch = createAuthFetch({
   exclusively: exclusivelyAcrossTabs,
   renewedAt: { get: renewedAt, set: markRenewed },
   now: Date.now,
-  onSessionLost: () => sessionLoss.lost(),
+  onSessionLost: (reason) => sessionLoss.lost(reason),
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { createSessionLoss } from "./session-loss";
+import { createSessionLoss, lossReasonOf } from "./session-loss";
 
 function world(canAsk: boolean | null = true) {
   const leave = vi.fn();
@@ -19,6 +19,8 @@ describe("sessionLoss", () => {
     loss.restored();
     await waiting;
     expect(loss.isLost()).toBe(false);
+    void loss.lost("deactivated");
+    expect(loss.reason()).toBe("deactivated");
     expect(leave).not.toHaveBeenCalled();
   });
 
@@ -47,4 +49,12 @@ describe("sessionLoss", () => {
     void loss.lost();
     expect(leave).toHaveBeenCalledTimes(1);
   });
+});
+
+it.each([
+  ['Bearer realm="x", error="invalid_token", error_description="The user is deactivated"', "deactivated"],
+  ['Bearer realm="x", error="invalid_token", error_description="Invalid token"', "unknown"],
+  ["", "unknown"],
+])("reads why off %s", (challenge, reason) => {
+  expect(lossReasonOf(new Response(null, { status: 401, headers: { "www-authenticate": challenge } }))).toBe(reason);
 });

@@ -1,6 +1,14 @@
 import { config } from "@/config";
 import { currentReturnUrl, loginUrl } from "@/lib/return-url";
 
+/** Why a session ended, as far as the server tells. */
+export type LossReason = "deactivated" | "unknown";
+
+/** Reads it off the challenge of a refused call (RFC 6750, section 3). */
+export function lossReasonOf(response: Response): LossReason {
+  return /error_description="[^"]*deactivated/i.test(response.headers.get("www-authenticate") ?? "") ? "deactivated" : "unknown";
+}
+
 /** What `createSessionLoss` needs of the browser; tests bring their own. */
 interface SessionLossParts {
   /** Goes to the login page. */
@@ -14,6 +22,7 @@ interface SessionLossParts {
 export function createSessionLoss({ leave }: SessionLossParts) {
   const listeners = new Set<() => void>();
   let canAsk: (() => boolean) | null = null;
+  let why: LossReason = "unknown";
   let waiting: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
   const changed = () => {
@@ -22,7 +31,7 @@ export function createSessionLoss({ leave }: SessionLossParts) {
 
   return {
     /** Settles once there is a session again. */
-    lost: (): Promise<void> => {
+    lost: (reason: LossReason = "unknown"): Promise<void> => {
       if (canAsk?.() !== true) {
         leave();
         // The page is being left: an answer would only flash an error.
@@ -34,6 +43,7 @@ export function createSessionLoss({ leave }: SessionLossParts) {
           resolve = settle;
         });
         waiting = { promise, resolve };
+        why = reason;
         changed();
       }
       return waiting.promise;
@@ -46,6 +56,8 @@ export function createSessionLoss({ leave }: SessionLossParts) {
       changed();
     },
     isLost: (): boolean => waiting !== null,
+    /** Why it was lost last. */
+    reason: (): LossReason => why,
     /** Announces somebody who can ask the visitor to sign in, and when that makes sense. */
     attach: (mayAsk: () => boolean): (() => void) => {
       canAsk = mayAsk;

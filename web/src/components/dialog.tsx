@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { Dialog, Heading } from "react-aria-components/Dialog";
 import { Modal, ModalOverlay } from "react-aria-components/Modal";
 import { cx } from "@/lib/cx";
-import { useGone } from "@/lib/hooks";
+import { useFocusKept, useGone } from "@/lib/hooks";
 import { IconButton } from "./button";
 import styles from "./dialog.module.css";
 
@@ -21,6 +21,7 @@ interface DialogBoxProps {
 
 export function DialogBox({ title, isOpen, onClose, children, role = "dialog", isDismissable = true, size = "normal" }: DialogBoxProps) {
   const gone = useGone(isOpen);
+  const keepFocus = useFocusKept();
   if (gone) return null;
   return (
     <ModalOverlay
@@ -33,7 +34,7 @@ export function DialogBox({ title, isOpen, onClose, children, role = "dialog", i
       className={styles["scrim"] ?? ""}
     >
       <Modal className={cx(styles["modal"], size === "wide" && styles["wideModal"])}>
-        <Dialog role={role} className={styles["dialog"] ?? ""}>
+        <Dialog ref={keepFocus} role={role} className={styles["dialog"] ?? ""}>
           <header className={styles["header"]}>
             <Heading slot="title">{title}</Heading>
             {isDismissable && <IconButton icon={X} label="Close" onClick={onClose} />}

@@ -2,7 +2,7 @@ import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { Dialog, Heading } from "react-aria-components/Dialog";
 import { Modal, ModalOverlay } from "react-aria-components/Modal";
-import { useGone } from "@/lib/hooks";
+import { useFocusKept, useGone } from "@/lib/hooks";
 import { IconButton } from "./button";
 import styles from "./drawer.module.css";
 
@@ -20,6 +20,7 @@ interface DrawerProps {
 /** What belongs to one entry of a list, beside the list. */
 export function Drawer({ title, subtitle, isOpen, onClose, isDirty = false, children }: DrawerProps) {
   const gone = useGone(isOpen);
+  const keepFocus = useFocusKept();
   if (gone) return null;
   return (
     <ModalOverlay
@@ -32,7 +33,7 @@ export function Drawer({ title, subtitle, isOpen, onClose, isDirty = false, chil
       className={styles["scrim"] ?? ""}
     >
       <Modal className={styles["modal"] ?? ""}>
-        <Dialog className={styles["dialog"] ?? ""}>
+        <Dialog ref={keepFocus} className={styles["dialog"] ?? ""}>
           <header className={styles["header"]}>
             <div className={styles["titles"]}>
               <Heading slot="title">{title}</Heading>

@@ -1,7 +1,7 @@
 import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { useGone } from "./hooks";
+import { useFocusKept, useGone } from "./hooks";
 
 let root: Root;
 let seen: boolean[];
@@ -68,4 +68,25 @@ it("leaves the focus alone unless it is nowhere", () => {
   draw(false);
   pass(1000);
   expect(document.activeElement?.textContent).toBe("elsewhere");
+});
+
+function Sheet({ hasButton }: { readonly hasButton: boolean }) {
+  return (
+    <div ref={useFocusKept()} id="sheet" tabIndex={-1}>
+      {hasButton && <button>inside</button>}
+    </div>
+  );
+}
+
+it("keeps the focus on a sheet whose focused button goes", async () => {
+  act(() => {
+    root.render(<Sheet hasButton />);
+  });
+  document.querySelector<HTMLElement>("#sheet button")?.focus();
+  expect(document.activeElement?.textContent).toBe("inside");
+  await act(async () => {
+    root.render(<Sheet hasButton={false} />);
+    await Promise.resolve();
+  });
+  expect(document.activeElement?.id).toBe("sheet");
 });

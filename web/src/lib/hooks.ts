@@ -105,3 +105,26 @@ export function useGone(isOpen: boolean): boolean {
   }, [isOpen]);
   return gone && !isOpen;
 }
+
+/**
+ * Brings the focus back to what covers the page when the element that had it is taken away, as a button that has done its
+ * work is: with the focus nowhere, Escape and Tab would be heard by nobody.
+ */
+export function useFocusKept(): (element: HTMLElement | null) => (() => void) | undefined {
+  return useCallback((element) => {
+    if (!element) return undefined;
+    let last: EventTarget | null = null;
+    const remember = (event: FocusEvent) => {
+      last = event.target;
+    };
+    const observer = new MutationObserver(() => {
+      if (document.activeElement === document.body && last instanceof Node && !last.isConnected) element.focus({ preventScroll: true });
+    });
+    element.addEventListener("focusin", remember);
+    observer.observe(element, { childList: true, subtree: true });
+    return () => {
+      element.removeEventListener("focusin", remember);
+      observer.disconnect();
+    };
+  }, []);
+}

@@ -3,12 +3,11 @@ import { type SyntheticEvent, useRef, useState } from "react";
 import { Link, Navigate } from "react-router";
 import { Button } from "@/components/button";
 import { Field } from "@/components/field";
-import { Notice } from "@/components/states";
 import { config } from "@/config";
 import { AuthPage } from "@/features/auth/auth-page";
 import form from "@/features/auth/form.module.css";
 import { requestPasswordReset } from "@/features/auth/login";
-import { useRefusal } from "@/features/auth/refusal";
+import { RefusalNotice, useRefusal } from "@/features/auth/refusal";
 import { SupportLine } from "@/features/auth/support-line";
 import { useDocumentTitle } from "@/lib/hooks";
 
@@ -18,7 +17,8 @@ export function Component() {
   useDocumentTitle("Forgot password");
   const [busy, setBusy] = useState(false);
   const [asked, setAsked] = useState<string | null>(null);
-  const { problem, waiting, say, wait } = useRefusal();
+  const refusal = useRefusal();
+  const { say, wait } = refusal;
   const email = useRef<HTMLInputElement>(null);
 
   if (!config.authenticationEnabled || config.basicAuthDisabled) return <Navigate to="/login" replace />;
@@ -86,7 +86,7 @@ export function Component() {
 
   return (
     <AuthPage title="Forgot your password?" intro="Tell us the e-mail address of your account, and we send you a link to choose a new one.">
-      {problem && <Notice tone="danger">{problem}</Notice>}
+      <RefusalNotice refusal={refusal} />
       <form
         className={form["form"]}
         onSubmit={(event) => {
@@ -94,7 +94,7 @@ export function Component() {
         }}
       >
         <Field ref={email} label="E-mail" name="email" type="text" inputMode="email" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus />
-        <Button type="submit" variant="primary" busy={busy} disabled={waiting}>
+        <Button type="submit" variant="primary" busy={busy} disabled={refusal.waiting}>
           Send the link
         </Button>
         {back}

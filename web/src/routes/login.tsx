@@ -9,7 +9,7 @@ import { config, serverPath } from "@/config";
 import { AuthPage } from "@/features/auth/auth-page";
 import form from "@/features/auth/form.module.css";
 import { login } from "@/features/auth/login";
-import { useRefusal } from "@/features/auth/refusal";
+import { REFUSED, RefusalNotice, useRefusal } from "@/features/auth/refusal";
 import { SupportLine } from "@/features/auth/support-line";
 import { useDocumentTitle } from "@/lib/hooks";
 import { safeReturnUrl } from "@/lib/return-url";
@@ -23,7 +23,8 @@ export function Component() {
   const navigate = useNavigate();
   const location = useLocation();
   const [busy, setBusy] = useState(false);
-  const { problem, waiting, say, wait } = useRefusal();
+  const refusal = useRefusal();
+  const { say, wait } = refusal;
   const email = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
   const passwordChanged = (location.state as { passwordChanged?: boolean } | null)?.passwordChanged === true;
@@ -42,7 +43,7 @@ export function Component() {
         return;
       }
       case "refused":
-        say("This e-mail address and password do not belong together.");
+        say(REFUSED);
         password.current?.select();
         break;
       case "wait":
@@ -65,8 +66,8 @@ export function Component() {
 
   return (
     <AuthPage title="Sign in" intro="Traces, spans and the keys that write them.">
-      {passwordChanged && !problem && <Notice tone="success">Your password was changed. Sign in with the new one.</Notice>}
-      {problem && <Notice tone="danger">{problem}</Notice>}
+      {passwordChanged && refusal.problem === null && <Notice tone="success">Your password was changed. Sign in with the new one.</Notice>}
+      <RefusalNotice refusal={refusal} />
       <form
         className={form["form"]}
         onSubmit={(event) => {
@@ -75,7 +76,7 @@ export function Component() {
       >
         <Field ref={email} label="E-mail" name="email" type="text" inputMode="email" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus />
         <Field ref={password} label="Password" name="password" type="password" autoComplete="current-password" required />
-        <Button type="submit" variant="primary" icon={LogIn} busy={busy} disabled={waiting}>
+        <Button type="submit" variant="primary" icon={LogIn} busy={busy} disabled={refusal.waiting}>
           Sign in
         </Button>
         {config.passwordResetEmailEnabled && (

@@ -3,14 +3,13 @@ import { type SyntheticEvent, useState } from "react";
 import { Link, Navigate, useNavigate, useSearchParams } from "react-router";
 import { Button } from "@/components/button";
 import { Field } from "@/components/field";
-import { Notice } from "@/components/states";
 import { config } from "@/config";
 import { AuthPage } from "@/features/auth/auth-page";
 import form from "@/features/auth/form.module.css";
 import { resetPassword } from "@/features/auth/login";
 import { passwordRules } from "@/features/auth/password";
 import { PasswordRules } from "@/features/auth/password-rules";
-import { useRefusal } from "@/features/auth/refusal";
+import { RefusalNotice, useRefusal } from "@/features/auth/refusal";
 import { serverOptions } from "@/features/auth/server";
 import { SupportLine } from "@/features/auth/support-line";
 import { useDocumentTitle } from "@/lib/hooks";
@@ -24,7 +23,8 @@ export function Component() {
   const [values, setValues] = useState({ next: "", repeated: "" });
   const [busy, setBusy] = useState(false);
   const [dead, setDead] = useState(token === "");
-  const { problem, waiting, say, wait } = useRefusal();
+  const refusal = useRefusal();
+  const { say, wait } = refusal;
 
   if (!config.authenticationEnabled || config.basicAuthDisabled) return <Navigate to="/login" replace />;
 
@@ -77,7 +77,7 @@ export function Component() {
 
   return (
     <AuthPage title="Choose a new password" intro="It replaces the old one at once. Wherever you are signed in, you will have to sign in again.">
-      {problem && <Notice tone="danger">{problem}</Notice>}
+      <RefusalNotice refusal={refusal} />
       <form
         className={form["form"]}
         onSubmit={(event) => {
@@ -87,7 +87,7 @@ export function Component() {
         <Field label="New password" autoFocus {...input("next")} />
         <Field label="New password, again" {...input("repeated")} />
         <PasswordRules rules={rules} />
-        <Button type="submit" variant="primary" busy={busy} disabled={waiting || !rules.every((rule) => rule.met)}>
+        <Button type="submit" variant="primary" busy={busy} disabled={refusal.waiting || !rules.every((rule) => rule.met)}>
           Set password
         </Button>
       </form>

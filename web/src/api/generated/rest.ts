@@ -663,6 +663,128 @@ export interface paths {
         patch: operations["patchUser"];
         trace?: never;
     };
+    "/api/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the keys that the caller may see, newest first */
+        get: operations["listApiKeys"];
+        put?: never;
+        /** Creates a key */
+        post: operations["createApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a key, whatever its state */
+        get: operations["getApiKey"];
+        put?: never;
+        post?: never;
+        /** Revokes a key for good */
+        delete: operations["deleteApiKey"];
+        options?: never;
+        head?: never;
+        /** Changes a key */
+        patch: operations["patchApiKey"];
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a key a new secret */
+        post: operations["rotateApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sums up what a key was used for */
+        get: operations["get_api_key_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the access log of a key, newest first */
+        get: operations["list_api_key_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the access log, newest first */
+        get: operations["list_access_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what people and keys did, newest first */
+        get: operations["listAuditLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1650,6 +1772,308 @@ export interface components {
         Viewer: components["schemas"]["UserView"] | {
             /** @description Always `ANONYMOUS`. */
             auth_method: string;
+        };
+        /** @description A project that a key is bound to. */
+        KeyProject: {
+            /** @description Global id. */
+            id: string;
+            name: string;
+        };
+        /** @description A user beside a key. */
+        KeyUser: {
+            /** @description Global id. */
+            id: string;
+            username: string;
+        };
+        /** @description What a key may do in a time; what is missing is not limited by the key. */
+        LimitsBody: {
+            /**
+             * Format: int32
+             * @description Requests that send traces, a minute.
+             */
+            ingestPerMinute?: number | null;
+            /**
+             * Format: int32
+             * @description Every other request, a minute.
+             */
+            apiPerMinute?: number | null;
+            /**
+             * Format: int32
+             * @description Requests under way at once.
+             */
+            concurrent?: number | null;
+        };
+        /** @description The secret before the last rotation. */
+        PreviousSecretBody: {
+            maskedKey: string;
+            /**
+             * Format: date-time
+             * @description First instant at which it is refused.
+             */
+            expiresAt: string;
+        };
+        /** @description A key without its secret. */
+        KeyBody: {
+            /** @description `key_` and a random text. */
+            id: string;
+            name: string;
+            description: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description First instant at which the key is refused; null = never.
+             */
+            expiresAt: string | null;
+            /** @description Prefix, first and last characters of the secret. */
+            maskedKey: string;
+            /** @description What the role is narrowed to; null = nothing narrows it. */
+            scopes: string[] | null;
+            /** @description The living projects that it is bound to; null = every project. */
+            projects: components["schemas"]["KeyProject"][] | null;
+            /** @description `active`, `expired` or `revoked`. */
+            status: string;
+            /** @description `user` or `system`. */
+            kind: string;
+            /** @description `live` or `test`. */
+            environment: string;
+            /** @description `ADMIN`, `MEMBER` or `VIEWER`; for a user key its owner's. */
+            role: string;
+            /** @description `free`, `pro` or `enterprise`; null = the deployment's. */
+            plan: string | null;
+            limits: components["schemas"]["LimitsBody"];
+            owner: null | components["schemas"]["KeyUser"];
+            createdBy: null | components["schemas"]["KeyUser"];
+            /** Format: date-time */
+            lastUsedAt: string | null;
+            /** Format: date-time */
+            revokedAt: string | null;
+            previousSecret: null | components["schemas"]["PreviousSecretBody"];
+        };
+        /** @description A key with its secret: shown here and never again. */
+        KeyWithSecretBody: components["schemas"]["KeyBody"] & {
+            /**
+             * Format: password
+             * @description The secret.
+             */
+            key: string;
+        };
+        /** @description A page of keys. */
+        KeyListBody: {
+            data: components["schemas"]["KeyBody"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
+        /** @description What makes a key. */
+        CreateKeyBody: {
+            name: string;
+            description?: string | null;
+            /**
+             * Format: date-time
+             * @description First instant at which the key is refused; without it there is none.
+             */
+            expiresAt?: string | null;
+            scopes?: string[] | null;
+            /** @description `read-only`, `read-write` or `admin`, instead of scopes. */
+            preset?: string | null;
+            projects?: string[] | null;
+            /** @description `ADMIN`, `MEMBER` or `VIEWER`; for system keys. */
+            role?: string | null;
+            /** @description `live` or `test`; for user keys. */
+            environment?: string | null;
+            /** @description `user` or `system`. */
+            kind?: string | null;
+            /** @description `free`, `pro` or `enterprise`; set by administrators. */
+            plan?: string | null;
+            limits?: null | components["schemas"]["LimitsBody"];
+        };
+        /** @description What to change about a key; what is missing stays, what is null is taken away. */
+        PatchKeyBody: {
+            name?: string | null;
+            description?: string | null;
+            /** Format: date-time */
+            expiresAt?: string | null;
+            scopes?: string[] | null;
+            projects?: string[] | null;
+            plan?: string | null;
+            limits?: null | components["schemas"]["LimitsBody"];
+        };
+        /** @description How to rotate a key. */
+        RotateKeyBody: {
+            /**
+             * Format: int64
+             * @description Seconds that the present secret works on, beside the new one.
+             * @default 0
+             */
+            gracePeriodSeconds: number | null;
+        };
+        /** @description Sums. */
+        UsageSums: {
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Requests with a status of 400 or above.
+             */
+            errors: number;
+            /** Format: int64 */
+            spans: number;
+            /** Format: int64 */
+            bytesIn: number;
+            /** Format: int64 */
+            bytesOut: number;
+            /**
+             * Format: double
+             * @description Mean time to the end of the answer.
+             */
+            meanLatencyMs: number;
+        };
+        /** @description The sums of a route. */
+        RouteUsage: {
+            route: string;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Requests with a status of 400 or above.
+             */
+            errors: number;
+            /** Format: int64 */
+            spans: number;
+            /** Format: int64 */
+            bytesIn: number;
+            /** Format: int64 */
+            bytesOut: number;
+            /**
+             * Format: double
+             * @description Mean time to the end of the answer.
+             */
+            meanLatencyMs: number;
+        };
+        /** @description The sums of an interval. */
+        IntervalUsage: {
+            /** Format: date-time */
+            start: string;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Requests with a status of 400 or above.
+             */
+            errors: number;
+            /** Format: int64 */
+            spans: number;
+            /** Format: int64 */
+            bytesIn: number;
+            /** Format: int64 */
+            bytesOut: number;
+            /**
+             * Format: double
+             * @description Mean time to the end of the answer.
+             */
+            meanLatencyMs: number;
+        };
+        /** @description When, from where and by what a key was used last. */
+        LastUsed: {
+            /** Format: date-time */
+            at: string;
+            ip: string;
+            userAgent?: string | null;
+            country?: string | null;
+        };
+        /** @description Requests from a country. */
+        CountryUsage: {
+            country?: string | null;
+            /** Format: int64 */
+            requests: number;
+        };
+        /** @description What a key was used for. */
+        ApiKeyUsage: {
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            interval: string;
+            totals: components["schemas"]["UsageSums"];
+            /**
+             * Format: double
+             * @description Share of requests with a status of 400 or above.
+             */
+            errorRate: number;
+            byRoute: components["schemas"]["RouteUsage"][];
+            series: components["schemas"]["IntervalUsage"][];
+            lastUsed?: null | components["schemas"]["LastUsed"];
+            byCountry: components["schemas"]["CountryUsage"][];
+        };
+        /** @description Who sent a request. */
+        AccessPrincipal: {
+            type: string;
+            userId?: string | null;
+            keyId?: string | null;
+            name?: string | null;
+        };
+        /** @description One request. */
+        AccessLog: {
+            id: string;
+            /** Format: date-time */
+            timestamp: string;
+            principal: components["schemas"]["AccessPrincipal"];
+            method: string;
+            path: string;
+            route?: string | null;
+            /** Format: int64 */
+            status: number;
+            /**
+             * Format: double
+             * @description Milliseconds to the end of the answer.
+             */
+            latencyMs: number;
+            /** Format: int64 */
+            bytesIn: number;
+            /** Format: int64 */
+            bytesOut: number;
+            ip: string;
+            userAgent?: string | null;
+            projectName?: string | null;
+            requestId: string;
+            error?: string | null;
+        };
+        /** @description A page of the access log. */
+        AccessLogPage: {
+            data: components["schemas"]["AccessLog"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
+        /** @description Who did something. */
+        AuditActor: {
+            type: string;
+            id: string;
+            name: string | null;
+        };
+        /** @description To whom or what it was done. */
+        AuditSubject: {
+            type: string;
+            id: string | null;
+            name: string | null;
+        };
+        /** @description What somebody did. */
+        AuditLogBody: {
+            id: string;
+            /** Format: date-time */
+            timestamp: string;
+            actor: components["schemas"]["AuditActor"];
+            /** @description Kind of subject, a dot, the verb: `api_key.create`. */
+            action: string;
+            subject: components["schemas"]["AuditSubject"];
+            details: unknown;
+            ip: string | null;
+            requestId: string | null;
+        };
+        /** @description A page of the audit log. */
+        AuditLogListBody: {
+            data: components["schemas"]["AuditLogBody"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
         };
     };
     responses: never;
@@ -3727,6 +4151,651 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    listApiKeys: {
+        parameters: {
+            query?: {
+                /** @description `active`, `expired` or `revoked`. */
+                status?: string;
+                /** @description Global id, name or e-mail address of the owner. */
+                owner?: string;
+                /** @description `user` or `system`. */
+                kind?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKeyBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecretBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    patchApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchKeyBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    rotateApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateKeyBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecretBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_api_key_usage: {
+        parameters: {
+            query?: {
+                /** @description At or after. */
+                start?: string;
+                /** @description Before. */
+                end?: string;
+                /** @description Length of the intervals. */
+                interval?: "hour" | "day";
+            };
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyUsage"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_api_key_logs: {
+        parameters: {
+            query?: {
+                /** @description A status, such as `404`, or a class of them, such as `4xx`. */
+                status?: string;
+                /** @description Method. */
+                method?: string;
+                /** @description Template of a route. */
+                route?: string;
+                /** @description At or after. */
+                start?: string;
+                /** @description Before. */
+                end?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessLogPage"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_access_logs: {
+        parameters: {
+            query?: {
+                /** @description Id of a key. */
+                key?: string;
+                /** @description Id of a user. */
+                user?: string;
+                /** @description A status, such as `404`, or a class of them, such as `4xx`. */
+                status?: string;
+                /** @description Method. */
+                method?: string;
+                /** @description Template of a route. */
+                route?: string;
+                /** @description At or after. */
+                start?: string;
+                /** @description Before. */
+                end?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessLogPage"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listAuditLogs: {
+        parameters: {
+            query?: {
+                /** @description Id or name of who did it. */
+                actor?: string;
+                /** @description An action such as `api_key.create`, or a kind of subject such as `api_key`. */
+                action?: string;
+                /** @description Id or name of whom or what it was done to. */
+                subject?: string;
+                /** @description At or after. */
+                start?: string;
+                /** @description Before. */
+                end?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLogListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
             };
         };
     };

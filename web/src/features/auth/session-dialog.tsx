@@ -1,25 +1,27 @@
 import { LogIn } from "lucide-react";
 import { type SyntheticEvent, useRef, useState } from "react";
 import { asApiError } from "@/api/errors";
+import type { LossReason } from "@/api/session-loss";
 import { Button } from "@/components/button";
 import { DialogActions, DialogBox } from "@/components/dialog";
 import { Field } from "@/components/field";
-import { Notice } from "@/components/states";
 import { config } from "@/config";
 import { login } from "./login";
-import { useRefusal } from "./refusal";
+import { REFUSED, RefusalNotice, useRefusal } from "./refusal";
 
 interface SessionDialogProps {
   readonly isOpen: boolean;
+  readonly reason: LossReason;
   readonly email: string;
   readonly onSignedIn: () => Promise<void>;
   readonly onLeave: () => void;
 }
 
 /** Signing in over the page: what was typed there is still there afterwards. */
-export default function SessionDialog({ isOpen, email: known, onSignedIn, onLeave }: SessionDialogProps) {
+export default function SessionDialog({ isOpen, reason, email: known, onSignedIn, onLeave }: SessionDialogProps) {
   const [busy, setBusy] = useState(false);
-  const { problem, waiting, say, wait } = useRefusal();
+  const refusal = useRefusal();
+  const { say, wait } = refusal;
   const email = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
 
@@ -37,7 +39,7 @@ export default function SessionDialog({ isOpen, email: known, onSignedIn, onLeav
         }
         break;
       case "refused":
-        say("This e-mail address and password do not belong together.");
+        say(REFUSED);
         password.current?.select();
         break;
       case "wait":
@@ -65,8 +67,12 @@ export default function SessionDialog({ isOpen, email: known, onSignedIn, onLeav
         </>
       ) : (
         <>
-          <p>Sign in again, and you go on where you are: what you have typed on this page is still there.</p>
-          {problem && <Notice tone="danger">{problem}</Notice>}
+          <p>
+            {reason === "deactivated"
+              ? "Your account was deactivated. Once an administrator has let you in again, sign in here and go on where you are: what you have typed on this page is still there."
+              : "It has expired, or it was ended from elsewhere: by you, or by an administrator who changed your account. Sign in again, and you go on where you are: what you have typed on this page is still there."}
+          </p>
+          <RefusalNotice refusal={refusal} />
           <form
             onSubmit={(event) => {
               void submit(event);
@@ -76,7 +82,7 @@ export default function SessionDialog({ isOpen, email: known, onSignedIn, onLeav
             <Field ref={password} label="Password" name="password" type="password" autoComplete="current-password" required autoFocus={known !== ""} />
             <DialogActions>
               {leave}
-              <Button type="submit" variant="primary" icon={LogIn} busy={busy} disabled={waiting}>
+              <Button type="submit" variant="primary" icon={LogIn} busy={busy} disabled={refusal.waiting}>
                 Sign in
               </Button>
             </DialogActions>

@@ -51,5 +51,5 @@ export function SessionKeeper() {
   const [wanted, setWanted] = useState(false);
   if (lost && !wanted) setWanted(true);
 
-  return <Suspense>{wanted && <SessionDialog isOpen={lost} email={known()?.email ?? ""} onSignedIn={goOn} onLeave={leaveForLogin} />}</Suspense>;
+  return <Suspense>{wanted && <SessionDialog isOpen={lost} reason={sessionLoss.reason()} email={known()?.email ?? ""} onSignedIn={goOn} onLeave={leaveForLogin} />}</Suspense>;
 }

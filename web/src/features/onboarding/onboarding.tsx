@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import { CodeBlock } from "@/components/copy";
 import { config, serverOrigin } from "@/config";
 import { isAdmin, viewerOptions } from "@/features/auth/session";
-import { snippetsFor } from "./snippets";
+import { type Snippet, snippetsFor } from "./snippets";
 import styles from "./onboarding.module.css";
 
 /** What to do when there is nothing to see yet. */
@@ -36,8 +36,11 @@ export function Onboarding({ project, title }: { readonly project: string; reado
 
 /** Ways to send a first trace, with the key filled in where it is known. */
 export function Snippets({ project, apiKey }: { readonly project: string; readonly apiKey?: string }) {
-  const [chosen, setChosen] = useState("python");
-  const snippets = snippetsFor({ endpoint: serverOrigin(), project, withKey: config.authenticationEnabled, apiKey });
+  return <SnippetTabs label="Ways to send traces" snippets={snippetsFor({ endpoint: serverOrigin(), project, withKey: config.authenticationEnabled, apiKey })} />;
+}
+
+export function SnippetTabs({ label, snippets, wrap = false }: { readonly label: string; readonly snippets: readonly Snippet[]; readonly wrap?: boolean }) {
+  const [chosen, setChosen] = useState(snippets[0]?.id ?? "");
   return (
     <Tabs
       className={styles["tabs"] ?? ""}
@@ -46,7 +49,7 @@ export function Snippets({ project, apiKey }: { readonly project: string; readon
         setChosen(String(key));
       }}
     >
-      <TabList aria-label="Ways to send traces" className={styles["tablist"] ?? ""}>
+      <TabList aria-label={label} className={styles["tablist"] ?? ""}>
         {snippets.map((snippet) => (
           <Tab key={snippet.id} id={snippet.id} className={styles["tab"] ?? ""}>
             {snippet.label}
@@ -58,7 +61,7 @@ export function Snippets({ project, apiKey }: { readonly project: string; readon
           {snippet.steps.map((step) => (
             <div key={step.title} className={styles["step"]}>
               <h3>{step.title}</h3>
-              <CodeBlock code={step.code} label={`${snippet.label}: ${step.title}`} />
+              <CodeBlock wrap={wrap} code={step.code} label={`${snippet.label}: ${step.title}`} />
             </div>
           ))}
         </TabPanel>

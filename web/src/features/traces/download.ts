@@ -1,5 +1,6 @@
 import { errorOfResponse } from "@/api/errors";
 import { rest } from "@/api/rest";
+import { saveBlob } from "@/lib/save-blob";
 
 const PAGE = 1000;
 
@@ -14,12 +15,7 @@ export async function downloadTrace(project: string, traceId: string): Promise<v
     cursor = data.next_cursor;
   } while (cursor !== null);
 
-  const url = URL.createObjectURL(new Blob([JSON.stringify({ data: spans }, null, 2)], { type: "application/json" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = `trace-${traceId}.json`;
-  link.click();
-  URL.revokeObjectURL(url);
+  saveBlob(new Blob([JSON.stringify({ data: spans }, null, 2)], { type: "application/json" }), `trace-${traceId}.json`);
 }
 
 function page(project: string, traceId: string, cursor: string | null) {

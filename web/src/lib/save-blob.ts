@@ -1,0 +1,12 @@
+/** Lets the browser keep something as a file. */
+export function saveBlob(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The browser reads it after this returns.
+  setTimeout(() => {
+    URL.revokeObjectURL(url);
+  }, 60_000);
+}
