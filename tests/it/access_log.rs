@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
-use phoenix_server::domain::scope::{Role, Scope};
+use phoenix_server::domain::{
+    id::ApiKeyId,
+    scope::{Role, Scope},
+};
 use serde_json::{Value, json};
 use tonic::{Code, Request};
 
@@ -76,7 +79,7 @@ both_engines! {
             shown,
             json!({
                 "id": null, "timestamp": "2026-06-01T12:00:00+00:00",
-                "principal": {"type": "user_api_key", "userId": "VXNlcjoy", "keyId": id, "name": "ci"},
+                "principal": {"type": "user_api_key", "userId": "VXNlcjoy", "keyId": ApiKeyId::parse(&id).unwrap().to_public(), "name": "ci"},
                 "method": "GET", "path": "/v1/projects/default/spans", "route": "/v1/projects/{project_identifier}/spans",
                 "status": 200, "latencyMs": null, "bytesIn": 0, "bytesOut": null, "ip": "127.0.0.1",
                 "userAgent": "tests/1", "projectName": "default", "requestId": "abc-1", "error": null,
