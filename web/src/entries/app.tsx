@@ -49,9 +49,7 @@ const router = createBrowserRouter(
                     { index: true, loader: () => redirect("/settings/general") },
                     { path: "general", lazy: () => import("@/routes/settings-general") },
                     { path: "users/:userId?", lazy: () => import("@/routes/users") },
-                    { path: "api-keys/:keyId?", lazy: () => import("@/routes/api-keys") },
-                    { path: "access-log", lazy: () => import("@/routes/access-log") },
-                    { path: "audit-log", lazy: () => import("@/routes/audit-log") },
+                    { path: "api-keys", lazy: () => import("@/routes/api-keys") },
                     // Sections that people know from elsewhere.
                     { path: "*", loader: () => redirect("/settings/general") },
                   ],
@@ -64,7 +62,7 @@ const router = createBrowserRouter(
                     ...(config.authenticationEnabled
                       ? [
                           { path: "account", lazy: () => import("@/routes/profile-account") },
-                          { path: "api-keys/:keyId?", lazy: () => import("@/routes/profile-api-keys") },
+                          { path: "api-keys", lazy: () => import("@/routes/profile-api-keys") },
                           { path: "sessions", lazy: () => import("@/routes/profile-sessions") },
                           { path: "apps", loader: () => redirect("/profile/sessions") },
                         ]

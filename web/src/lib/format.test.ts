@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatAgo, formatCompact, formatLatency, formatRelative, formatUtcDay, plural, previewText } from "./format";
+import { formatAgo, formatCompact, formatLatency, formatRelative, plural, previewText } from "./format";
 
 const now = Date.parse("2026-06-15T12:00:00Z");
 
@@ -57,8 +57,4 @@ describe("numbers and text", () => {
     expect(previewText("  a\n\n b\tc ")).toBe("a b c");
     expect(previewText("x".repeat(300))).toHaveLength(241);
   });
-});
-
-it("names the days of the server by UTC", () => {
-  expect(formatUtcDay("2026-06-15T23:59:00Z")).toBe("Mon, Jun 15");
 });

@@ -63,7 +63,6 @@ const shapes = {
   sameYear: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
   otherYear: { year: "numeric", month: "short", day: "numeric" },
   year: { year: "numeric" },
-  hour: { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
   complete: {
     year: "numeric",
     month: "short",
@@ -101,18 +100,6 @@ export function formatAbsolute(iso: string | null | undefined, now: number): str
 
 export function formatDay(iso: string): string {
   return inZone("otherYear").format(new Date(iso));
-}
-
-const utcDay = new Intl.DateTimeFormat("en", { weekday: "short", month: "short", day: "numeric", timeZone: "UTC" });
-
-/** A day as the server counts days, in UTC: "Mon, Jun 15". */
-export function formatUtcDay(iso: string): string {
-  return utcDay.format(new Date(iso));
-}
-
-/** An hour of these days: "Mon 14:00". */
-export function formatHour(iso: string): string {
-  return inZone("hour").format(new Date(iso));
 }
 
 export function formatComplete(iso: string | null | undefined): string {

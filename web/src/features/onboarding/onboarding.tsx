@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import { CodeBlock } from "@/components/copy";
 import { config, serverOrigin } from "@/config";
 import { isAdmin, viewerOptions } from "@/features/auth/session";
-import { type Snippet, snippetsFor } from "./snippets";
+import { snippetsFor } from "./snippets";
 import styles from "./onboarding.module.css";
 
 /** What to do when there is nothing to see yet. */
@@ -36,11 +36,8 @@ export function Onboarding({ project, title }: { readonly project: string; reado
 
 /** Ways to send a first trace, with the key filled in where it is known. */
 export function Snippets({ project, apiKey }: { readonly project: string; readonly apiKey?: string }) {
-  return <SnippetTabs label="Ways to send traces" snippets={snippetsFor({ endpoint: serverOrigin(), project, withKey: config.authenticationEnabled, apiKey })} />;
-}
-
-export function SnippetTabs({ label, snippets, wrap = false }: { readonly label: string; readonly snippets: readonly Snippet[]; readonly wrap?: boolean }) {
-  const [chosen, setChosen] = useState(snippets[0]?.id ?? "");
+  const [chosen, setChosen] = useState("python");
+  const snippets = snippetsFor({ endpoint: serverOrigin(), project, withKey: config.authenticationEnabled, apiKey });
   return (
     <Tabs
       className={styles["tabs"] ?? ""}
@@ -49,7 +46,7 @@ export function SnippetTabs({ label, snippets, wrap = false }: { readonly label:
         setChosen(String(key));
       }}
     >
-      <TabList aria-label={label} className={styles["tablist"] ?? ""}>
+      <TabList aria-label="Ways to send traces" className={styles["tablist"] ?? ""}>
         {snippets.map((snippet) => (
           <Tab key={snippet.id} id={snippet.id} className={styles["tab"] ?? ""}>
             {snippet.label}
@@ -61,7 +58,7 @@ export function SnippetTabs({ label, snippets, wrap = false }: { readonly label:
           {snippet.steps.map((step) => (
             <div key={step.title} className={styles["step"]}>
               <h3>{step.title}</h3>
-              <CodeBlock wrap={wrap} code={step.code} label={`${snippet.label}: ${step.title}`} />
+              <CodeBlock code={step.code} label={`${snippet.label}: ${step.title}`} />
             </div>
           ))}
         </TabPanel>
