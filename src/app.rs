@@ -20,26 +20,34 @@ use crate::{
     api::{
         self, ApiOptions,
         client_address::{OverTls, TrustedProxies},
+        metering::Metering,
         origin::OriginOptions,
         otlp::http::BodyLimits,
     },
-    auth::{authenticator::Authenticator, cookie::CookieOptions, jwt::Tokens, password::Passwords},
+    auth::{
+        authenticator::{Authenticator, TestKeys},
+        cookie::CookieOptions,
+        jwt::Tokens,
+        key_limits::{DefaultLimits, KeyLimiter},
+        password::Passwords,
+    },
     config::{Config, DatabaseTarget, SqliteTarget},
     db::{self, Db},
-    domain::{time::Clock, user::PasswordPolicy},
+    domain::{plan::KeyLimits, time::Clock, user::PasswordPolicy},
     ingest::{IngestHandle, Limits},
     jobs,
     mail::{Mailer, Site, SmtpOptions},
     service::{Services, Settings, bootstrap, welcome},
+    usage::{self, Recorder, geo::Geography},
 };
 use tls::Tls;
 
 /// A client has this long to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes that an HTTP/2 client may send on one stream before it must wait for leave.
-const STREAM_WINDOW: u32 = 2 << 20;
+const STREAM_WINDOW: u32 = 512 << 10;
 /// Largest HTTP/2 frame that is taken, in bytes.
-const MAX_FRAME: u32 = 1 << 20;
+const MAX_FRAME: u32 = 256 << 10;
 /// Requests that one HTTP/2 connection may have under way.
 const MAX_STREAMS: u32 = 256;
 
@@ -50,11 +58,16 @@ pub struct App {
     pub router: api::App,
     /// The services behind them.
     pub services: Services,
+    /// What is remembered of requests.
+    pub recorder: Recorder,
+    recorder_task: tokio::task::JoinHandle<()>,
     db: Db,
     mailer: Option<Mailer>,
     writer: tokio::task::JoinHandle<()>,
     jobs: TaskTracker,
     stop: CancellationToken,
+    clock: Clock,
+    access_log_retention: Duration,
 }
 
 /// Opens the configured database, migrated.
@@ -116,6 +129,39 @@ pub fn database_options(config: &Config) -> Result<db::Options> {
     })
 }
 
+/// Returns what is remembered of requests.
+fn recording(config: &Config) -> Result<usage::Options> {
+    let open = |path: &std::path::PathBuf| {
+        Geography::open(path).with_context(|| format!("PHOENIX_GEOIP_DATABASE: {} cannot be read", path.display()))
+    };
+    Ok(usage::Options {
+        log: config.usage.access_log_retention_days > 0,
+        geography: config.usage.geoip_database.as_ref().map(open).transpose()?,
+        secrets: config.auth.secret.iter().chain(&config.auth.admin_secret).cloned().collect(),
+    })
+}
+
+/// Returns what holds callers to their limits, if there may be any.
+fn limiter(config: &Config, clock: &Clock) -> Option<KeyLimiter> {
+    let keys = config.usage.limits();
+    let people = if config.usage.rate_limit_sessions { keys } else { KeyLimits::default() };
+    let limits = DefaultLimits { keys, people };
+    (config.auth.enabled && !config.auth.disable_rate_limit).then(|| KeyLimiter::new(clock.clone(), limits))
+}
+
+/// Starts what keeps limits small in memory and, on Postgres, true for all processes together.
+fn share_limits(db: &Db, limiter: &KeyLimiter, tracker: &TaskTracker, stop: &CancellationToken) {
+    if matches!(db, Db::Postgres(_)) {
+        limiter.share(true);
+        tracker.spawn(jobs::rate_leases::run(db.clone(), limiter.clone(), stop.clone()));
+    }
+    let limiter = limiter.clone();
+    jobs::every(tracker, stop, "rate limits", Duration::from_mins(1), move || {
+        limiter.forget_idle();
+        async { Ok(()) }
+    });
+}
+
 impl App {
     /// Starts everything but the listeners.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
@@ -140,8 +186,11 @@ impl App {
         let tokens = secret.map(|s| Tokens::new(s.expose_secret().as_bytes(), &deployment.uuid));
         let admin_secret = auth.admin_secret.as_ref().filter(|_| auth.enabled);
         let system_user = bootstrap::system_user(&db).await.map_err(explain)?;
+        let test_keys = if auth.refuse_test_keys { TestKeys::Refused } else { TestKeys::Accepted };
+        let digest_key = deployment.digest_key;
+        let (db_of, clock_of) = (db.clone(), clock.clone());
         let authenticator =
-            Authenticator::new(db.clone(), clock.clone(), deployment.digest_key, tokens, admin_secret, system_user);
+            Authenticator::new(db_of, clock_of, digest_key, tokens, admin_secret, system_user, test_keys);
         let follower = jobs::auth_changes::Follower::start(db.clone(), authenticator.clone()).await.map_err(explain)?;
         let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
         let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits);
@@ -179,23 +228,57 @@ impl App {
             },
             support_email: config.http.support_email.clone(),
         };
-        let router = api::router(&services, options);
+        let (recorder, recorder_task) = Recorder::start(db.clone(), recording(config)?);
+        let limiter = limiter(config, &clock);
+        let metering = Metering {
+            recorder: services.auth_enabled().then(|| recorder.clone()),
+            limiter: limiter.clone(),
+            clock: clock.clone(),
+        };
+        let router = api::router(&services, options, metering);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (job_db, job_clock) = (db.clone(), clock);
+        let (job_db, job_clock, job_clock_of_log) = (db.clone(), clock.clone(), clock.clone());
         jobs::every(&tracker, &stop, "housekeeping", jobs::housekeeping::INTERVAL, move || {
             let (db, clock) = (job_db.clone(), job_clock.clone());
             async move { jobs::housekeeping::run(&db, &clock).await }
         });
+        let (log_db, log_clock, retention) = (db.clone(), job_clock_of_log, config.usage.access_log_retention());
+        jobs::every(&tracker, &stop, "access log", jobs::access_log::INTERVAL, move || {
+            let (db, clock) = (log_db.clone(), log_clock.clone());
+            async move { jobs::access_log::run(&db, &clock, retention).await }
+        });
+        if let Some(limiter) = limiter {
+            share_limits(&db, &limiter, &tracker, &stop);
+        }
         if services.auth_enabled() {
             tracker.spawn(follower.run(stop.clone()));
         }
         tracker.close();
-        Ok(Self { router, services, db, mailer, writer, jobs: tracker, stop })
+        let access_log_retention = config.usage.access_log_retention();
+        Ok(Self {
+            router,
+            services,
+            recorder,
+            recorder_task,
+            clock,
+            access_log_retention,
+            db,
+            mailer,
+            writer,
+            jobs: tracker,
+            stop,
+        })
     }
 
-    /// Stops: jobs first, then mail, then the writer once every queued span is committed, then the database.
+    /// Removes old records of requests now, and not when their job next looks.
+    pub async fn remove_old_records(&self) -> crate::error::Result<()> {
+        jobs::access_log::run(&self.db, &self.clock, self.access_log_retention).await
+    }
+
+    /// Stops: jobs first, then mail, then the writer once every queued span is committed, then what is remembered of
+    /// requests, then the database.
     pub async fn stop(self) {
-        let Self { router, services, db, mailer, writer, jobs, stop } = self;
+        let Self { router, services, recorder, recorder_task, db, mailer, writer, jobs, stop, .. } = self;
         stop.cancel();
         jobs.wait().await;
         // What is queued there holds the services, too.
@@ -207,6 +290,10 @@ impl App {
         drop(services);
         if let Err(error) = writer.await {
             tracing::error!(error = %error, "the writer ended badly");
+        }
+        drop(recorder);
+        if let Err(error) = recorder_task.await {
+            tracing::error!(error = %error, "the writer of the access log ended badly");
         }
         db.close().await;
     }

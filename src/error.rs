@@ -24,6 +24,8 @@ pub enum CredentialFault {
     Expired,
     /// It was revoked.
     Revoked,
+    /// It is a test key, and this server takes none.
+    TestKey,
     /// It is the credential of a user who was deactivated.
     Deactivated,
     /// Two credentials were sent that name different principals.

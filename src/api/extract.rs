@@ -63,20 +63,40 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if media_type != "application/json" && !media_type.ends_with("+json") {
             return Err(Error::invalid("content-type", "The body must be application/json").into());
         }
-        let bytes = Limited::new(request.into_body(), MAX_JSON_BYTES).collect().await.map_err(|e| {
-            if e.is::<LengthLimitError>() {
-                Error::TooLarge(format!("The request body is larger than {MAX_JSON_BYTES} bytes").into())
-            } else {
-                Error::Malformed("The request body broke off".into())
-            }
-        })?;
-        let bytes = bytes.to_bytes();
-        refuse_zero_characters(&bytes)?;
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|e| invalid("body", &e))?;
-        json.end().map_err(|e| Error::invalid("body", format!("JSON decode error: {e}")))?;
-        Ok(Self(value))
+        Ok(Self(parse_json(&collect(request.into_body()).await?)?))
     }
+}
+
+/// A JSON body that may be left out, whatever the content type says.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
+        let bytes = collect(request.into_body()).await?;
+        Ok(Self(if bytes.is_empty() { T::default() } else { parse_json(&bytes)? }))
+    }
+}
+
+async fn collect(body: Body) -> Result<bytes::Bytes, Error> {
+    let collected = Limited::new(body, MAX_JSON_BYTES).collect().await.map_err(|e| {
+        if e.is::<LengthLimitError>() {
+            Error::TooLarge(format!("The request body is larger than {MAX_JSON_BYTES} bytes").into())
+        } else {
+            Error::Malformed("The request body broke off".into())
+        }
+    })?;
+    Ok(collected.to_bytes())
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    refuse_zero_characters(bytes)?;
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| invalid("body", &e))?;
+    json.end().map_err(|e| Error::invalid("body", format!("JSON decode error: {e}")))?;
+    Ok(value)
 }
 
 /// The query string. Lists are repeated parameters; a parameter that the operation does not know is refused.

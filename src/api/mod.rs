@@ -1,14 +1,15 @@
 //! Every way in: REST, GraphQL, OTLP and the web UI, behind one authentication layer.
 //!
 //! [`router`] is the one list of what surrounds a request, outermost first:
-//! the client's address, prefix rewriting, request id and log line with the headers of every answer, panics caught,
-//! compression, pages of other origins refused or answered, the caller identified, then the routes. Permission is asked
-//! by each handler's first argument.
+//! the client's address, prefix rewriting, request id and log line with the headers of every answer, what is
+//! counted and remembered of it, panics caught, compression, pages of other origins refused or answered, the caller identified
+//! and held to their limits, then the routes. Permission is asked by each handler's first argument.
 
 pub mod client_address;
 pub mod drain;
 pub mod extract;
 pub mod graphql;
+pub mod metering;
 pub mod origin;
 pub mod otlp;
 pub mod request_log;
@@ -22,7 +23,6 @@ use axum::{
     body::Body,
     extract::{FromRef, Request, State},
     http::{HeaderMap, Method, StatusCode, Uri, header, uri::PathAndQuery},
-    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing,
 };
@@ -37,11 +37,12 @@ use tower_http::{
 
 use crate::{
     auth::{cookie::CookieOptions, layer::IdentifyLayer},
-    domain::scope::{OwnAccount, Public, SignedIn, TracesWrite},
+    domain::scope::{OwnAccount, Public, SignedIn},
     error::Error,
     service::{Services, cx::Cx},
 };
 use client_address::TrustedProxies;
+use metering::{AdmitLayer, MeterLayer, Metering, RouteLayer};
 use origin::{OriginLayer, OriginOptions};
 use otlp::http::BodyLimits;
 use request_log::RequestLogLayer;
@@ -140,7 +141,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// Puts every way in together. The same application serves HTTP and gRPC on whatever listener a request comes by.
 #[must_use]
-pub fn router(services: &Services, options: ApiOptions) -> App {
+pub fn router(services: &Services, options: ApiOptions, metering: Metering) -> App {
     let (rest, document) = rest::routes().into_parts();
     let document = rest::openapi::finish(document);
     let ui = ui::index::Pages::new(&options, services);
@@ -153,7 +154,8 @@ pub fn router(services: &Services, options: ApiOptions) -> App {
         options,
     }));
     let router = rest
-        .merge(unlisted(services))
+        .merge(unlisted())
+        .route_layer(RouteLayer)
         .fallback(ui::unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state.clone());
@@ -166,21 +168,21 @@ pub fn router(services: &Services, options: ApiOptions) -> App {
             rewrite(request, state.root_path())
         })
         .layer(log)
+        .layer(MeterLayer(metering.clone()))
         .layer(CatchPanicLayer::custom(panic_answer))
         .layer(compression())
         .layer(OriginLayer::new(&origins))
         .option_layer(origin::cors(&origins))
-        .layer(IdentifyLayer(services.authenticator().clone()));
+        .layer(IdentifyLayer(services.authenticator().clone()))
+        .layer(AdmitLayer(metering.limiter));
     App::new(around.service(router))
 }
 
 /// Routes whose wire is described elsewhere than in the OpenAPI document.
 #[expect(clippy::disallowed_methods, reason = "the document describes REST; these speak OTLP, gRPC, GraphQL and HTML")]
-fn unlisted(services: &Services) -> Router<ApiState> {
-    let grpc = middleware::from_fn_with_state(services.clone(), refuse_before_decoding);
+fn unlisted() -> Router<ApiState> {
     Router::new()
-        .route_service(otlp::grpc::PATH, otlp::grpc::service(services.clone()))
-        .route_layer(grpc)
+        .route(otlp::grpc::PATH, routing::post(otlp::grpc::call).layer(axum::extract::DefaultBodyLimit::disable()))
         .route("/v1/traces", routing::post(otlp::http::export).layer(axum::extract::DefaultBodyLimit::disable()))
         .route("/graphql", routing::post(graphql_post).get(graphql_page))
         .route("/openapi.json", routing::get(openapi_json))
@@ -215,14 +217,6 @@ async fn graphql_page(_: Cx<Public>, State(state): State<ApiState>, request: Req
         rest::problem::add_headers(&error, response.headers_mut());
     }
     response
-}
-
-/// Refuses a gRPC request by its headers, before its message is read.
-async fn refuse_before_decoding(State(services): State<Services>, request: Request, next: Next) -> Response {
-    if let Err(error) = services.authorize_request::<TracesWrite>(request.extensions()) {
-        return otlp::status::grpc_error(&error).into_http();
-    }
-    next.run(request).await
 }
 
 async fn method_not_allowed() -> Response {

@@ -44,11 +44,16 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How long a browser may remember that an origin is allowed.
 const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 /// What pages of other origins may read beside the headers that every page may.
-const EXPOSED: [HeaderName; 4] = [
+const EXPOSED: [HeaderName; 9] = [
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("x-phoenix-server-version"),
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("ratelimit-policy"),
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
 ];
 
 /// The origins that are configured.

@@ -17,10 +17,10 @@ use axum::{
 };
 use tower::{Layer, Service};
 
-use super::{API_VERSION, client_address::OverTls, drain, graphql::RequestId};
-use crate::domain::client_address::ClientAddress;
+use super::{API_VERSION, client_address::OverTls, drain};
+use crate::domain::{client_address::ClientAddress, request_id::RequestId};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-phoenix-server-version");
 
 /// The cause of an internal error, left in the extensions of an answer: here it is logged, beside the request's id.
@@ -75,13 +75,13 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let started = Instant::now();
         let id = request_id(request.headers());
-        if request.uri().path() == "/graphql"
-            && let Ok(text) = id.to_str()
-        {
-            // GraphQL tells it within the answer, beside an error that it masks.
+        if let Ok(text) = id.to_str() {
+            // GraphQL tells it within the answer, beside an error that it masks; the audit log keeps it.
             let id = RequestId(text.into());
             request.extensions_mut().insert(id);
         }
+        // What lies within finds it where a proxy would have put it.
+        request.headers_mut().insert(REQUEST_ID, id.clone());
         // Kept only for requests that will be logged: most are not.
         let logged = tracing::enabled!(tracing::Level::DEBUG);
         let line = logged.then(|| (request.method().clone(), request.uri().path().to_owned(), client(&request)));

@@ -30,12 +30,12 @@ use crate::{
         auth_change::AuthChange,
         id::SessionId,
         scope::{Role, ScopeSet},
-        secret::{DigestKey, HashedToken, PlainToken},
+        secret::{DigestKey, HashedToken, KeyPrefix, PlainToken},
         time::{Clock, UnixNanos},
         user::User,
     },
     error::{CredentialFault, Error, Result},
-    store,
+    store::{self, api_keys::Secret},
 };
 
 /// How long an entry is believed.
@@ -66,6 +66,16 @@ struct AdminSecret {
     principal: Arc<Principal>,
 }
 
+/// Whether keys for tests are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TestKeys {
+    /// Like any other key.
+    #[default]
+    Accepted,
+    /// None, whatever they may do.
+    Refused,
+}
+
 /// Names the caller of a request.
 #[derive(Clone, Debug)]
 pub struct Authenticator(Arc<Inner>);
@@ -78,6 +88,7 @@ struct Inner {
     digest_key: DigestKey,
     admin_secret: Option<AdminSecret>,
     tokens: Option<Tokens>,
+    test_keys: TestKeys,
     keys: Cache<HashedToken, KnownKey>,
     sessions: Cache<SessionId, KnownSession>,
     changes: AtomicU64,
@@ -93,6 +104,7 @@ impl Authenticator {
         tokens: Option<Tokens>,
         admin_secret: Option<&SecretString>,
         system_user: User,
+        test_keys: TestKeys,
     ) -> Self {
         fn cache<K: std::hash::Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
             Cache::builder().max_capacity(CACHE_ENTRIES).time_to_live(CACHE_TIME).build()
@@ -107,6 +119,7 @@ impl Authenticator {
             }),
             digest_key,
             tokens,
+            test_keys,
             keys: cache(),
             sessions: cache(),
             changes: AtomicU64::new(0),
@@ -177,6 +190,9 @@ impl Authenticator {
     }
 
     async fn resolve_key(&self, token: &PlainToken) -> Result<Caller> {
+        if self.0.test_keys == TestKeys::Refused && token.prefix() == Some(KeyPrefix::Test) {
+            return Ok(Err(CredentialFault::TestKey));
+        }
         let digest = self.digest(token);
         let known = match self.0.keys.get(&digest) {
             Some(known) => known,
@@ -197,16 +213,21 @@ impl Authenticator {
     async fn load_key(&self, digest: &HashedToken) -> Result<Option<KnownKey>> {
         let before = self.0.changes.load(Ordering::Acquire);
         let mut reader = self.0.db.read().await?;
-        let Some(key) = store::api_keys::find_by_digest(reader.conn(), digest).await? else { return Ok(None) };
+        let found = store::api_keys::find_by_digest(reader.conn(), digest).await?;
+        let Some((key, secret)) = found else { return Ok(None) };
         let Some(user) = store::users::find(reader.conn(), key.user_id).await? else { return Ok(None) };
         let role = match key.kind {
             KeyKind::System => key.role,
             KeyKind::User => user.role,
         };
+        let secret_expires_at = match secret {
+            Secret::Current => None,
+            Secret::Previous => key.previous.as_ref().map(|p| p.expires_at),
+        };
         let known = KnownKey {
-            expires_at: key.expires_at,
+            expires_at: key.expires_at.into_iter().chain(secret_expires_at).min(),
             fault: key.revoked_at.map(|_| CredentialFault::Revoked).or_else(|| fault_of(&user)),
-            principal: Arc::new(principal_of(&key, role, user)),
+            principal: Arc::new(principal_of(key, role, user)),
         };
         self.remember(&self.0.keys, *digest, &known, before);
         Ok(Some(known))
@@ -247,6 +268,7 @@ impl Authenticator {
                 projects: crate::domain::project::Projects::All,
                 must_reset_password: user.password_needs_reset,
                 user: Some(snapshot(user)),
+                key: None,
             }),
         };
         self.remember(&self.0.sessions, id, &known, before);
@@ -292,7 +314,7 @@ fn fault_of(user: &User) -> Option<CredentialFault> {
     (!user.is_active).then_some(CredentialFault::Deactivated)
 }
 
-fn principal_of(key: &ApiKey, role: Role, user: User) -> Principal {
+fn principal_of(key: ApiKey, role: Role, user: User) -> Principal {
     Principal {
         credential: Credential::ApiKey(key.id, key.kind),
         user_id: key.user_id,
@@ -301,6 +323,7 @@ fn principal_of(key: &ApiKey, role: Role, user: User) -> Principal {
         projects: key.projects.clone(),
         must_reset_password: false,
         user: Some(snapshot(user)),
+        key: Some(Arc::new(key)),
     }
 }
 

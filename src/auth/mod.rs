@@ -4,6 +4,7 @@ pub mod authenticator;
 pub mod bearer;
 pub mod cookie;
 pub mod jwt;
+pub mod key_limits;
 pub mod layer;
 pub mod password;
 pub mod principal;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    api_key::KeyKind,
+    api_key::{ApiKey, KeyKind},
     id::{ApiKeyId, SessionId, UserId},
     project::Projects,
     scope::{Role, ScopeSet},
@@ -40,6 +40,8 @@ pub struct Principal {
     pub must_reset_password: bool,
     /// That user as last looked up, without the password's hash; nobody when authentication is off.
     pub user: Option<Arc<User>>,
+    /// The key that they came with, as last looked up.
+    pub key: Option<Arc<ApiKey>>,
 }
 
 impl Principal {
@@ -54,6 +56,7 @@ impl Principal {
             projects: Projects::All,
             must_reset_password: false,
             user: None,
+            key: None,
         }
     }
 

@@ -33,7 +33,7 @@ enum Command {
     Migrate(migrate::Args),
     /// Create users and reset passwords, on the database directly
     User(user::Args),
-    /// Create and revoke system API keys, on the database directly
+    /// Create, list, rotate and revoke API keys, on the database directly
     ApiKey(api_key::Args),
     /// Print a generated document
     Schema(schema::Args),

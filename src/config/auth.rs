@@ -241,6 +241,17 @@ pub struct AuthConfig {
         value_name = "true|false"
     )]
     pub enforce_password_reset: bool,
+
+    /// Refuses keys for tests (`px_test_`), as a production server may want.
+    #[arg(
+        long,
+        env = "PHOENIX_REFUSE_TEST_KEYS",
+        default_value = "false",
+        value_parser = value(boolean),
+        action = ArgAction::Set,
+        value_name = "true|false"
+    )]
+    pub refuse_test_keys: bool,
 }
 
 /// An administrator to create at start, from `PHOENIX_ADMINS`.

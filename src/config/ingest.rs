@@ -19,12 +19,12 @@ pub struct IngestConfig {
     )]
     pub max_spans_queue_size: usize,
 
-    /// Bytes of spans that may wait for a commit; beyond that, exports are refused with 503 (gRPC
-    /// UNAVAILABLE).
+    /// Bytes that exports may hold, from their bodies to the commit; beyond that, they wait for two
+    /// seconds and are then refused with 503 (gRPC UNAVAILABLE).
     #[arg(
         long,
         env = "PHOENIX_MAX_QUEUE_BYTES",
-        default_value = "67108864",
+        default_value = "33554432",
         value_parser = value(|v| whole(v, 1..=usize::MAX))
     )]
     pub max_queue_bytes: usize,
@@ -54,7 +54,7 @@ mod tests {
     fn the_queue_has_the_size_of_the_peer() {
         let ingest = config(&[]).ingest;
         assert_eq!(ingest.max_spans_queue_size, 20_000);
-        assert_eq!(ingest.max_queue_bytes, 64 << 20);
+        assert_eq!(ingest.max_queue_bytes, 32 << 20);
         assert_eq!(config(&["--max-spans-queue-size", " 7 "]).ingest.max_spans_queue_size, 7);
         for bad in ["0", "1e3", "", "-1"] {
             let line = refusal(&[&format!("--max-spans-queue-size={bad}")]);

@@ -14,6 +14,7 @@ mod ingest;
 mod mail;
 mod telemetry;
 mod tls;
+mod usage;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ pub use self::ingest::IngestConfig;
 pub use self::mail::MailConfig;
 pub use self::telemetry::{LogLevel, LoggingMode, TelemetryConfig};
 pub use self::tls::TlsConfig;
+pub use self::usage::UsageConfig;
 
 /// An `Option` under a name that clap's derive does not know: an empty value reaches the parser and
 /// becomes `None`.
@@ -71,6 +73,9 @@ pub struct Config {
     /// Outgoing mail.
     #[command(flatten)]
     pub mail: MailConfig,
+    /// Plans, limits, access log.
+    #[command(flatten)]
+    pub usage: UsageConfig,
 }
 
 /// A setting that the server cannot start with. Displays as one line: the variable, what is wrong,
@@ -890,7 +895,7 @@ pub(crate) mod tests {
         }
         assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')));
         assert!(text.lines().all(|line| line.starts_with("# PHOENIX_") || line.chars().count() <= 100));
-        assert_eq!(text.matches("# ---- ").count(), 7);
+        assert_eq!(text.matches("# ---- ").count(), 8);
         insta::assert_snapshot!(text.lines().take(9).collect::<Vec<_>>().join("\n"), @r"
         # Every variable of phoenix-server, with its default; nothing behind `=` means unset.
 

@@ -2,13 +2,18 @@
 //!
 //! No async, no I/O, no wire shapes. Everything else imports from here; this room imports nothing of the crate.
 
+pub mod access;
 pub mod api_key;
 pub mod attributes;
+pub mod audit;
 pub mod auth_change;
+pub mod change;
 pub mod client_address;
 pub mod id;
 pub mod page;
+pub mod plan;
 pub mod project;
+pub mod request_id;
 pub mod scope;
 pub mod secret;
 pub mod session;

@@ -81,4 +81,15 @@ impl Projects {
             Self::Only(ids) => ids.contains(&id),
         }
     }
+
+    /// Whether every project here is among the others. What has no project left is within no narrower bound: it once
+    /// had others.
+    #[must_use]
+    pub fn within(&self, others: &Self) -> bool {
+        match (self, others) {
+            (_, Self::All) => true,
+            (Self::All, Self::Only(_)) => false,
+            (Self::Only(ids), others) => !ids.is_empty() && ids.iter().all(|id| others.contains(*id)),
+        }
+    }
 }

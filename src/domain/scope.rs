@@ -193,6 +193,19 @@ impl ScopeSet {
         .with(Scope::ExperimentsRead)
         .with(Scope::PromptsRead);
 
+    /// The preset `read-write`: everything but `admin`.
+    pub const READ_WRITE: Self = Self::ALL.without(Scope::Admin);
+
+    /// Returns the scopes of a preset: `read-only`, `read-write` or `admin`.
+    pub fn preset(name: &str) -> Result<Self, String> {
+        match name {
+            "read-only" => Ok(Self::READ_ONLY),
+            "read-write" => Ok(Self::READ_WRITE),
+            "admin" => Ok(Self::NONE.with(Scope::Admin)),
+            _ => Err(format!("`{name}` is not a preset: read-only, read-write or admin")),
+        }
+    }
+
     /// Returns the set with one more scope.
     #[must_use]
     pub const fn with(self, scope: Scope) -> Self {
@@ -209,6 +222,12 @@ impl ScopeSet {
     #[must_use]
     pub const fn holds(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u16 | 1 << Scope::Admin as u16) != 0
+    }
+
+    /// Returns a scope that is in this set and that the other does not hold.
+    #[must_use]
+    pub fn beyond(self, other: Self) -> Option<Scope> {
+        self.iter().find(|scope| !other.holds(*scope))
     }
 
     /// Returns what both sets hold; `admin` on one side gives the other side's scopes.

@@ -1,8 +1,8 @@
 //! API key material: what is shown once, and what is stored.
 //!
-//! `px_live_` (a user's) or `px_sys_` (the system's), then 32 characters of base62 (190 bits), then six base62
-//! characters of CRC-32 over everything before. The checksum refuses a typo without a look-up and lets secret
-//! scanners find leaks: `px_(live|test|sys)_[0-9A-Za-z]{38}`.
+//! `px_live_` (a user's), `px_test_` (a user's for tests) or `px_sys_` (the system's), then 32 characters of base62 (190
+//! bits), then six base62 characters of CRC-32 over everything before. The checksum refuses a typo without a look-up and
+//! lets secret scanners find leaks: `px_(live|test|sys)_[0-9A-Za-z]{38}`.
 //!
 //! Only a keyed digest is stored (HMAC-SHA-256 under a key that the deployment made for itself). No slow hash is
 //! needed: nobody guesses 190 bits.
@@ -30,7 +30,8 @@ pub enum KeyPrefix {
 }
 
 impl KeyPrefix {
-    const ALL: [Self; 3] = [Self::Live, Self::Test, Self::System];
+    /// Every prefix.
+    pub const ALL: [Self; 3] = [Self::Live, Self::Test, Self::System];
 
     /// Returns the prefix, underscores included.
     #[must_use]
@@ -67,6 +68,12 @@ impl PlainToken {
         }
         let (body, sum) = text.split_at(text.len() - CHECKSUM_LEN);
         (checksum(body) == sum).then(|| Self(text.into()))
+    }
+
+    /// Returns the kind of key that it is.
+    #[must_use]
+    pub fn prefix(&self) -> Option<KeyPrefix> {
+        KeyPrefix::ALL.into_iter().find(|p| self.expose().starts_with(p.as_str()))
     }
 
     /// Whether the text announces itself as one of our keys.

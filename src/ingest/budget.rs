@@ -1,9 +1,20 @@
 //! What the queue may hold: spans and bytes, counted from the first byte of a body to the commit.
+//!
+//! Before its body is read, a request waits a little for room: its bytes then stay with the sender, where they cost
+//! nothing. What cannot wait, or has waited enough, is refused.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
 
 use super::{Limits, RETRY_AFTER};
 use crate::error::{Error, Result};
+
+/// How long a request waits for room before it is refused.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
@@ -16,11 +27,12 @@ struct Held {
 pub(super) struct Budget {
     limits: Limits,
     held: Mutex<Held>,
+    released: Notify,
 }
 
 impl Budget {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, held: Mutex::default() }
+        Self { limits, held: Mutex::default(), released: Notify::new() }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Held) -> T) -> T {
@@ -46,6 +58,22 @@ impl Reservation {
     /// than the queue must not wait for ever.
     pub fn grow(&mut self, bytes: usize) -> Result<()> {
         self.exchange(self.spans, self.bytes.saturating_add(bytes))
+    }
+
+    /// Takes more bytes as [`Self::grow`] does, but waits for room.
+    pub async fn wait_for(&mut self, bytes: usize) -> Result<()> {
+        let budget = Arc::clone(&self.budget);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            // Made before the look, so that no release between the two is missed.
+            let mut released = std::pin::pin!(budget.released.notified());
+            released.as_mut().enable();
+            match self.grow(bytes) {
+                Err(error) if tokio::time::timeout_at(deadline, released).await.is_err() => return Err(error),
+                Err(_) => {}
+                Ok(()) => return Ok(()),
+            }
+        }
     }
 
     /// Exchanges the bytes of the body for those of the decoded spans.
@@ -76,6 +104,9 @@ impl Reservation {
             });
         }
         (self.spans, self.bytes) = (spans, bytes);
+        if bytes < had_bytes || spans < had_spans {
+            self.budget.released.notify_waiters();
+        }
         Ok(())
     }
 }
@@ -88,6 +119,7 @@ impl Drop for Reservation {
             held.spans -= spans;
             held.bytes -= bytes;
         });
+        self.budget.released.notify_waiters();
     }
 }
 
@@ -113,6 +145,21 @@ mod tests {
         one.grow(40).unwrap();
         drop(one);
         assert_eq!(budget.change(|held| (held.requests, held.spans, held.bytes)), (0, 0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_waits_for_room_but_not_for_ever() {
+        let budget = budget();
+        let mut one = Reservation::new(Arc::clone(&budget));
+        one.grow(80).unwrap();
+        let mut two = Reservation::new(Arc::clone(&budget));
+        assert!(two.wait_for(30).await.is_err());
+        let release = async {
+            tokio::time::sleep(PATIENCE / 2).await;
+            drop(one);
+        };
+        let (waited, ()) = tokio::join!(two.wait_for(30), release);
+        waited.unwrap();
     }
 
     #[test]

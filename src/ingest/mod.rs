@@ -54,7 +54,13 @@ pub struct IngestHandle {
     jobs: mpsc::UnboundedSender<Job>,
     budget: Arc<budget::Budget>,
     decoders: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
 }
+
+/// Messages of unknown size that are read at once.
+const READERS: usize = 8;
+/// How long one waits for its turn to be read.
+const READER_PATIENCE: Duration = Duration::from_secs(5);
 
 impl IngestHandle {
     /// Starts the writer. It ends, everything committed, when the last handle is gone.
@@ -70,7 +76,20 @@ impl IngestHandle {
         let task = tokio::spawn(writer.run(queue));
         let decoders = std::thread::available_parallelism().map_or(2, usize::from);
         let budget = Arc::new(budget::Budget::new(limits));
-        (Self { jobs, budget, decoders: Arc::new(Semaphore::new(decoders)) }, task)
+        let (decoders, readers) = (Arc::new(Semaphore::new(decoders)), Arc::new(Semaphore::new(READERS)));
+        (Self { jobs, budget, decoders, readers }, task)
+    }
+
+    /// Waits for a turn to read a message that does not say how large it is, before memory is reserved for it.
+    pub async fn turn_to_read(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = Arc::clone(&self.readers).acquire_owned();
+        match tokio::time::timeout(READER_PATIENCE, turn).await {
+            Ok(turn) => turn.map_err(Error::internal),
+            Err(_) => Err(Error::Unavailable {
+                detail: "Server is at capacity and cannot process more requests",
+                retry_after: RETRY_AFTER,
+            }),
+        }
     }
 
     /// Waits for a turn to decode a body that is not small. A request being decoded holds several times its size, so

@@ -1,7 +1,9 @@
 //! Interval tasks, jittered, stopped with the server.
 
+pub mod access_log;
 pub mod auth_changes;
 pub mod housekeeping;
+pub mod rate_leases;
 
 use std::{future::Future, time::Duration};
 

@@ -4,13 +4,18 @@
 
 use secrecy::SecretString;
 
+use super::{
+    audit,
+    users::{created, password_changed},
+};
 use crate::{
     auth::password::Passwords,
     db::Db,
     domain::{
         api_key::{KeyKind, NewApiKey},
+        audit::{Actor, ActorKind, Origin},
         auth_change::AuthChange,
-        id::{ApiKeyId, UserId},
+        id::UserId,
         project::{DEFAULT_PROJECT, ProjectRef, Projects},
         scope::Role,
         secret::{KeyPrefix, PlainToken, random_bytes, random_id},
@@ -18,7 +23,7 @@ use crate::{
         user::{ADMIN_EMAIL, NewUser, SYSTEM_EMAIL, SYSTEM_USER, User, normalize_email},
     },
     error::{Error, Result},
-    store::{self, deployment::Deployment},
+    store::{self, api_keys::Material, deployment::Deployment},
 };
 
 /// Who shall be there after the first start.
@@ -80,6 +85,10 @@ pub async fn sow(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
         // The password is set by an administrator or by a reset mail; until then none is right.
         let admin = NewUser::local(Role::Admin, username, &email, None);
         if let Some(id) = store::users::add_if_absent(tx.conn(), &admin, now).await? {
+            if let Some(user) = store::users::find(tx.conn(), id).await? {
+                let server = Actor::only(ActorKind::Server);
+                audit::record_as(&mut tx, server, &Origin::default(), created(&user), now).await?;
+            }
             new_admins.push(id);
         } else {
             tracing::warn!(user.name = %username, "PHOENIX_ADMINS: the name is taken by another user");
@@ -120,7 +129,8 @@ pub async fn reset_password(
     let mut tx = db.begin().await?;
     store::users::update_password(tx.conn(), user.id, &hash, true, now).await?;
     store::password_reset::delete_of_user(tx.conn(), user.id).await?;
-    store::sessions::delete_of_user(tx.conn(), user.id).await?;
+    let ended = store::sessions::delete_of_user(tx.conn(), user.id).await?;
+    audit::record_offline(&mut tx, password_changed(&user, ended.len()), now).await?;
     store::auth_changes::add(tx.conn(), &AuthChange::User, now).await?;
     tx.commit().await?;
     Ok(made)
@@ -141,11 +151,12 @@ pub async fn add_user(
     let user = NewUser::local(role, username, email, Some(hash));
     let mut tx = db.begin().await?;
     let added = store::users::add_if_absent(tx.conn(), &user, now).await?;
-    tx.commit().await?;
-    match added {
-        Some(_) => Ok(made),
-        None => Err(Error::Conflict("Username or email already exists".into())),
+    let added = added.ok_or_else(|| Error::Conflict("Username or email already exists".into()))?;
+    if let Some(user) = store::users::find(tx.conn(), added).await? {
+        audit::record_offline(&mut tx, created(&user), now).await?;
     }
+    tx.commit().await?;
+    Ok(made)
 }
 
 /// Makes a system key; for the command line.
@@ -156,19 +167,13 @@ pub async fn add_system_key(db: &Db, deployment: &Deployment, key: &NewApiKey, n
     }
     let token = PlainToken::generate(KeyPrefix::System);
     let digest = token.digest(&deployment.digest_key);
+    let (kind, user_id) = (KeyKind::System, SYSTEM_USER);
+    let material = Material { kind, user_id, created_by: None, digest: &digest, masked: &token.masked() };
     let mut tx = db.begin().await?;
-    store::api_keys::add(tx.conn(), KeyKind::System, SYSTEM_USER, None, key, &digest, &token.masked(), now).await?;
+    let made = store::api_keys::add(tx.conn(), material, key, now).await?;
+    audit::record_offline(&mut tx, super::api_keys::created(&made), now).await?;
     tx.commit().await?;
     Ok(token)
-}
-
-/// Revokes a system key; for the command line. A running server learns of it within a second.
-pub async fn revoke_system_key(db: &Db, id: ApiKeyId, now: UnixNanos) -> Result<()> {
-    let mut tx = db.begin().await?;
-    let revoked = store::api_keys::revoke(tx.conn(), id, KeyKind::System, now).await?;
-    let digest = revoked.ok_or_else(|| Error::NotFound("System API key not found".into()))?;
-    store::auth_changes::add(tx.conn(), &AuthChange::Key(digest), now).await?;
-    tx.commit().await
 }
 
 /// Returns the projects with these names; none given = all projects.

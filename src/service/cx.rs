@@ -9,7 +9,10 @@ use crate::{
     auth::{layer::Identified, principal::Principal},
     db::{Reader, Tx},
     domain::{
+        audit::Origin,
+        client_address::ClientAddress,
         project::Projects,
+        request_id::RequestId,
         scope::{Access, Role, Scope},
         time::UnixNanos,
     },
@@ -21,6 +24,7 @@ use crate::{
 pub struct Cx<S: Access> {
     services: Services,
     caller: Result<Arc<Principal>, CredentialFault>,
+    origin: Origin,
     access: PhantomData<S>,
 }
 
@@ -31,11 +35,20 @@ impl Services {
             let principal = caller.as_ref().map_err(|fault| Error::Unauthenticated(*fault))?;
             check::<S>(principal, self.settings().enforce_password_reset)?;
         }
-        Ok(Cx { services: self.clone(), caller, access: PhantomData })
+        Ok(Cx { services: self.clone(), caller, origin: Origin::default(), access: PhantomData })
     }
 
     /// Gives the proof for a request that went through the identifying layer.
     pub fn authorize_request<S: Access>(&self, extensions: &Extensions) -> Result<Cx<S>> {
+        let mut cx = self.authorize_identified::<S>(extensions)?;
+        cx.origin = Origin {
+            address: extensions.get::<ClientAddress>().copied(),
+            request_id: extensions.get::<RequestId>().map(|id| Arc::clone(&id.0)),
+        };
+        Ok(cx)
+    }
+
+    fn authorize_identified<S: Access>(&self, extensions: &Extensions) -> Result<Cx<S>> {
         match extensions.get::<Identified>() {
             Some(Identified::Caller(caller)) => self.authorize(caller.clone()),
             Some(Identified::Failed(_)) if !S::SIGNED_IN => self.authorize(Err(CredentialFault::Missing)),
@@ -87,6 +100,27 @@ impl<S: Access> Cx<S> {
     #[must_use]
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// Returns where the request came from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Gives the proof of another permission to the same caller, or says why not.
+    pub(super) fn prove<T: Access>(&self) -> Result<Cx<T>> {
+        let mut cx = self.services.authorize::<T>(self.caller.clone())?;
+        cx.origin = self.origin.clone();
+        Ok(cx)
+    }
+
+    /// Refuses a caller that is bound to projects what reaches beyond them.
+    pub(super) fn refuse_bound(&self, what: &'static str) -> Result<()> {
+        if self.projects() == Projects::All {
+            return Ok(());
+        }
+        Err(Error::forbidden(format!("A credential that is bound to projects cannot {what}")))
     }
 
     pub(super) fn inner(&self) -> &Inner {

@@ -9,15 +9,22 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::cx::Cx;
+use serde_json::json;
+
+use super::{
+    audit::{self, Event},
+    cx::Cx,
+    sessions::ended,
+};
 use crate::{
     auth::{
         jwt::{TokenUse, Tokens},
         principal::Credential,
     },
     domain::{
+        audit::{Action, Subject},
         auth_change::AuthChange,
-        id::{SessionId, UserId},
+        id::{GlobalId, SessionId, UserId},
         scope::Public,
         session::{Device, NewSession, Session},
         user::{MAX_EMAIL_BYTES, MAX_PASSWORD_BYTES, User, normalize_email},
@@ -81,15 +88,17 @@ pub async fn with_password(cx: &Cx<Public>, device: &Device, email: &str, passwo
     // Who may not log in costs the same time as who may.
     let hash = user.as_ref().filter(|u| u.is_active).and_then(|u| u.password_hash.clone());
     let right = inner.passwords.verify(password.clone(), hash.clone()).await?;
+    let known = user.clone();
     let Some(user) = user.filter(|_| right) else {
         tracing::info!(client.address = %device.address, "login refused");
+        let now = cx.now();
+        let mut tx = cx.begin().await?;
         if inner.settings.max_login_failures.is_some() {
-            let now = cx.now();
-            let mut tx = cx.begin().await?;
             let address = device.address.to_string();
             store::login_failures::add(tx.conn(), &account, &address, now, now.minus(FAILURE_WINDOW)).await?;
-            tx.commit().await?;
         }
+        audit::record(&mut tx, cx, failed(known.as_ref(), &email)).await?;
+        tx.commit().await?;
         return Err(WRONG);
     };
     // A stored form of an older kind is replaced while the password is at hand.
@@ -106,9 +115,23 @@ pub async fn with_password(cx: &Cx<Public>, device: &Device, email: &str, passwo
     store::login_failures::clear_from(tx.conn(), &account, &device.address.to_string()).await?;
     store::users::update_last_login(tx.conn(), user.id, now).await?;
     let session = store::sessions::add(tx.conn(), &new, now).await?;
+    let details = json!({ "session": GlobalId::encode("LoginSession", session.0), "userAgent": device.user_agent });
+    let event = Event { action: Action::UserLogin, subject: audit::user(&user), details };
+    audit::record_as(&mut tx, audit::user_actor(&user), cx.origin(), event, now).await?;
     tx.commit().await?;
     tracing::info!(user.id = user.id.0, session.id = session.0, client.address = %device.address, "logged in");
     sign(cx, session, &new)
+}
+
+/// Returns what the audit log says of a login that failed. What was typed is kept when it looks like an address: else it
+/// may be a password in the wrong field.
+fn failed(user: Option<&User>, email: &str) -> Event {
+    let subject = match user {
+        Some(user) => audit::user(user),
+        None => Subject { kind: "user".to_owned(), id: None, name: email.contains('@').then(|| email.to_owned()) },
+    };
+    let details = json!({ "deactivated": user.is_some_and(|u| !u.is_active) });
+    Event { action: Action::UserLoginFailed, subject, details }
 }
 
 async fn refuse_guessing(cx: &Cx<Public>, device: &Device, account: &[u8], user: Option<&User>) -> Result<()> {
@@ -164,6 +187,8 @@ pub async fn refresh(cx: &Cx<Public>, device: &Device, refresh_token: Option<&st
     }
     // The token was good once and is not any more: somebody else has it (RFC 9700, section 4.14.2).
     store::sessions::delete(tx.conn(), session).await?;
+    let owner = store::users::find(tx.conn(), user).await?;
+    audit::record(&mut tx, cx, ended(session, owner.as_ref(), "a spent refresh token was used again")).await?;
     inner.commit(tx, &[AuthChange::Sessions(vec![session])]).await?;
     tracing::warn!(
         user.id = user.0, session.id = session.0, client.address = %device.address,
@@ -207,15 +232,21 @@ pub async fn logout(cx: &Cx<Public>, refresh_token: Option<&str>, extent: Extent
         (None, None) => return Ok(()),
     };
     let mut tx = cx.begin().await?;
-    let ended = match extent {
+    let gone = match extent {
         Extent::Everywhere => store::sessions::delete_of_user(tx.conn(), user).await?,
         Extent::ThisSession => {
             store::sessions::delete(tx.conn(), session).await?;
             vec![session]
         }
     };
-    tracing::info!(user.id = user.0, sessions = ended.len(), "logged out");
-    inner.commit(tx, &[AuthChange::Sessions(ended)]).await
+    if let Some(owner) = store::users::find(tx.conn(), user).await? {
+        for session in &gone {
+            let (actor, event) = (audit::user_actor(&owner), ended(*session, Some(&owner), "logged out"));
+            audit::record_as(&mut tx, actor, cx.origin(), event, cx.now()).await?;
+        }
+    }
+    tracing::info!(user.id = user.0, sessions = gone.len(), "logged out");
+    inner.commit(tx, &[AuthChange::Sessions(gone)]).await
 }
 
 fn new_pair(cx: &Cx<Public>, user_id: UserId, device: &Device) -> NewSession {

@@ -1,15 +1,19 @@
 //! Use cases. Every public function takes a proof of permission, `&Cx<Scope>`; there is no other door to the database.
 
+pub mod access_logs;
 pub mod api_keys;
+pub mod audit;
 pub mod bootstrap;
 pub mod cx;
 pub mod ingest;
 pub mod login;
+pub mod offline_keys;
 pub mod password_reset;
 pub mod projects;
 pub mod sessions;
 pub mod spans;
 pub mod traces;
+pub mod usage;
 pub mod users;
 pub mod welcome;
 

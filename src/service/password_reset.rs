@@ -5,7 +5,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Services, cx::Cx};
+use super::{Services, audit, cx::Cx, users::password_changed};
 use crate::{
     auth::jwt::{TokenUse, Tokens},
     domain::{
@@ -72,6 +72,9 @@ pub async fn redeem(cx: &Cx<Public>, device: &Device, token: &SecretString, pass
     store::users::update_password(tx.conn(), user.id, &hash, false, now).await?;
     store::login_failures::clear(tx.conn(), &inner.authenticator.account_digest(&user.email)).await?;
     let ended = store::sessions::delete_of_user(tx.conn(), user.id).await?;
+    // The token came by mail to this user: that is who they are.
+    let event = password_changed(&user, ended.len());
+    audit::record_as(&mut tx, audit::user_actor(&user), cx.origin(), event, now).await?;
     tracing::info!(user.id = user.id.0, sessions = ended.len(), "password reset by mail");
     inner.commit(tx, &[AuthChange::User, AuthChange::Sessions(ended)]).await
 }

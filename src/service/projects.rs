@@ -2,9 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::cx::Cx;
+use serde_json::json;
+
+use super::{
+    audit::{self, Event},
+    cx::Cx,
+};
 use crate::{
     domain::{
+        audit::Action,
         id::ProjectId,
         page::{Page, PageRequest},
         project::{DEFAULT_PROJECT, MAX_NAME_BYTES, Project, ProjectRef, ProjectStats, Projects},
@@ -76,6 +82,9 @@ pub async fn create(cx: &Cx<ProjectsWrite>, name: &str, description: Option<&str
     }
     let mut tx = cx.begin().await?;
     let project = store::projects::add(tx.conn(), name, description, cx.now()).await?;
+    let subject = audit::project(&project);
+    let event = Event { action: Action::ProjectCreate, subject, details: json!({ "description": description }) };
+    audit::record(&mut tx, cx, event).await?;
     tx.commit().await?;
     Ok(project)
 }
@@ -96,8 +105,13 @@ pub async fn update(cx: &Cx<ProjectsManage>, project: &ProjectRef, description: 
     let Some(description) = description else { return Ok(found) };
     let mut tx = cx.begin().await?;
     let updated = store::projects::update_description(tx.conn(), found.id, description, cx.now()).await?;
+    let updated = updated.ok_or_else(|| not_found(project))?;
+    let subject = audit::project(&updated);
+    let event =
+        Event { action: Action::ProjectUpdate, subject, details: json!({ "set": { "description": description } }) };
+    audit::record(&mut tx, cx, event).await?;
     tx.commit().await?;
-    updated.ok_or_else(|| not_found(project))
+    Ok(updated)
 }
 
 /// Deletes a project: at once for every caller; its rows are removed by a job in slices.
@@ -107,11 +121,12 @@ pub async fn delete(cx: &Cx<ProjectsManage>, project: &ProjectRef) -> Result<()>
         return Err(Error::forbidden("The default project cannot be deleted"));
     }
     let mut tx = cx.begin().await?;
-    let deleted = store::projects::mark_deleted(tx.conn(), found.id, cx.now()).await?;
-    tx.commit().await?;
-    if !deleted {
+    if !store::projects::mark_deleted(tx.conn(), found.id, cx.now()).await? {
         return Err(not_found(project));
     }
+    let event = Event { action: Action::ProjectDelete, subject: audit::project(&found), details: json!({}) };
+    audit::record(&mut tx, cx, event).await?;
+    tx.commit().await?;
     tracing::info!(project.id = found.id.0, "project deleted");
     Ok(())
 }

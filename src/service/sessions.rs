@@ -1,13 +1,21 @@
 //! Login sessions as people see them: where one is logged in, and how to end that.
 
-use super::cx::Cx;
+use serde_json::json;
+
+use super::{
+    audit::{self, Event},
+    cx::Cx,
+};
 use crate::{
     auth::principal::Credential,
     domain::{
+        audit::{Action, Subject},
         auth_change::AuthChange,
-        id::{SessionId, UserId},
+        id::{GlobalId, SessionId, UserId},
+        project::Projects,
         scope::{OwnAccount, Scope},
         session::Session,
+        user::User,
     },
     error::{Error, Result},
     store,
@@ -40,15 +48,28 @@ pub async fn end(cx: &Cx<OwnAccount>, ids: &[SessionId]) -> Result<()> {
             return Err(not_found());
         }
         store::sessions::delete(tx.conn(), *id).await?;
+        let owner = store::users::find(tx.conn(), session.user_id).await?;
+        audit::record(&mut tx, cx, ended(session.id, owner.as_ref(), "ended")).await?;
     }
     cx.inner().commit(tx, &[AuthChange::Sessions(ids.to_vec())]).await?;
     tracing::info!(sessions = ids.len(), "sessions ended");
     Ok(())
 }
 
-/// A key that is narrowed by scopes speaks for its scopes alone, not for its owner's account.
+/// Returns what the audit log says of a session that ended.
+pub(super) fn ended(session: SessionId, owner: Option<&User>, reason: &str) -> Event {
+    let subject = Subject {
+        kind: "session".to_owned(),
+        id: Some(GlobalId::encode("LoginSession", session.0)),
+        name: owner.map(|user| user.username.clone()),
+    };
+    Event { action: Action::SessionEnd, subject, details: json!({ "reason": reason }) }
+}
+
+/// A key that is narrowed by scopes or projects speaks for these alone, not for its owner's account.
 fn may_see(cx: &Cx<OwnAccount>, user: UserId) -> bool {
     cx.principal().is_ok_and(|p| {
-        p.scopes.holds(Scope::Admin) && !p.must_reset_password || (p.user_id == user && p.scopes == p.role.scopes())
+        let everything = p.scopes.holds(Scope::Admin) && !p.must_reset_password;
+        p.projects == Projects::All && (everything || p.user_id == user && p.scopes == p.role.scopes())
     })
 }

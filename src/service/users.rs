@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 
 use super::{
+    audit::{self, Event},
     cx::Cx,
     welcome::{self, FirstPassword},
 };
@@ -12,10 +14,11 @@ use crate::{
     auth::principal::Credential,
     db::Tx,
     domain::{
+        audit::Action,
         auth_change::AuthChange,
         id::UserId,
         page::{Page, PageRequest},
-        scope::{Admin, OwnAccount, Role},
+        scope::{Access, Admin, OwnAccount, Role},
         secret::random_id,
         user::{
             AuthMethod, NewUser, SYSTEM_USER, User, check_email, check_username, is_default_admin, normalize_email,
@@ -53,6 +56,7 @@ pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(Us
         store::users::find(reader.conn(), principal.user_id).await?
     };
     let mut user = user.ok_or_else(not_found)?;
+    let before = user.clone();
     let now = cx.now();
     let new_hash = match &patch.password {
         None => None,
@@ -82,9 +86,12 @@ pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(Us
         store::users::update_password(tx.conn(), user.id, hash, false, now).await?;
         store::login_failures::clear(tx.conn(), &inner.authenticator.account_digest(&user.email)).await?;
         store::password_reset::delete_of_user(tx.conn(), user.id).await?;
-        changes.push(AuthChange::Sessions(store::sessions::delete_of_user(tx.conn(), user.id).await?));
+        let ended = store::sessions::delete_of_user(tx.conn(), user.id).await?;
+        record_password_change(&mut tx, cx, &user, ended.len()).await?;
+        changes.push(AuthChange::Sessions(ended));
     }
     let user = store::users::find(tx.conn(), user.id).await?.ok_or_else(not_found)?;
+    record_update(&mut tx, cx, &before, &user).await?;
     inner.commit(tx, &changes).await?;
     Ok((user, new_hash.is_some()))
 }
@@ -128,6 +135,7 @@ pub struct CreateUser {
 
 /// Adds a user. One who logs in by password must change it first.
 pub async fn create(cx: &Cx<Admin>, new: CreateUser, welcome_by_mail: bool) -> Result<User> {
+    cx.refuse_bound("create users")?;
     let inner = cx.inner();
     if new.role == Role::System {
         return Err(Error::Malformed("Cannot create users with SYSTEM role".into()));
@@ -175,6 +183,7 @@ pub async fn create(cx: &Cx<Admin>, new: CreateUser, welcome_by_mail: bool) -> R
     let id = store::users::add_if_absent(tx.conn(), &user, cx.now()).await?;
     let id = id.ok_or_else(|| taken("A user with this name, e-mail address or OAuth2 identity"))?;
     let user = store::users::find(tx.conn(), id).await?.ok_or_else(not_found)?;
+    audit::record(&mut tx, cx, created(&user)).await?;
     tx.commit().await?;
     tracing::info!(user.id = id.0, user.role = %user.role, "user created");
     if welcome_by_mail {
@@ -201,6 +210,7 @@ pub struct UserPatch {
 /// Changes a user. A new role, a new password and a deactivation end every session of theirs, and reach their keys at
 /// once.
 pub async fn update(cx: &Cx<Admin>, id: UserId, patch: UserPatch) -> Result<User> {
+    cx.refuse_bound("change users")?;
     let inner = cx.inner();
     let own = cx.principal()?.user_id == id && cx.principal()?.credential != Credential::Open;
     let hash = match &patch.password {
@@ -258,9 +268,14 @@ pub async fn update(cx: &Cx<Admin>, id: UserId, patch: UserPatch) -> Result<User
     }
     let mut changes = vec![AuthChange::User];
     if hash.is_some() || user.role != before.role || !user.is_active {
-        changes.push(AuthChange::Sessions(store::sessions::delete_of_user(tx.conn(), id).await?));
+        let ended = store::sessions::delete_of_user(tx.conn(), id).await?;
+        if hash.is_some() {
+            record_password_change(&mut tx, cx, &user, ended.len()).await?;
+        }
+        changes.push(AuthChange::Sessions(ended));
     }
     let user = store::users::find(tx.conn(), id).await?.ok_or_else(not_found)?;
+    record_update(&mut tx, cx, &before, &user).await?;
     inner.commit(tx, &changes).await?;
     tracing::info!(
         user.id = id.0, user.role = %user.role, user.active = user.is_active, user.password_changed = hash.is_some(),
@@ -271,6 +286,7 @@ pub async fn update(cx: &Cx<Admin>, id: UserId, patch: UserPatch) -> Result<User
 
 /// Deletes users with their keys and sessions: all of them, or none.
 pub async fn delete(cx: &Cx<Admin>, ids: &[UserId]) -> Result<()> {
+    cx.refuse_bound("delete users")?;
     let mut tx = cx.begin().await?;
     let admins = store::users::lock_active_admins(tx.conn()).await?;
     for id in ids {
@@ -281,7 +297,11 @@ pub async fn delete(cx: &Cx<Admin>, ids: &[UserId]) -> Result<()> {
     }
     refuse_last_admin(&admins, ids)?;
     for id in ids {
+        let Some(user) = store::users::find(tx.conn(), *id).await? else { continue };
         store::users::delete(tx.conn(), *id).await?;
+        let details = json!({ "email": user.email, "role": user.role.as_str() });
+        let event = Event { action: Action::UserDelete, subject: audit::user(&user), details };
+        audit::record(&mut tx, cx, event).await?;
     }
     cx.inner().commit(tx, &[AuthChange::User]).await?;
     tracing::info!(users = ?ids, "users deleted");
@@ -290,6 +310,45 @@ pub async fn delete(cx: &Cx<Admin>, ids: &[UserId]) -> Result<()> {
 
 fn not_found() -> Error {
     Error::NotFound("User not found".into())
+}
+
+/// Returns what the audit log says of a new user.
+pub(super) fn created(user: &User) -> Event {
+    let details = json!({
+        "email": user.email,
+        "role": user.role.as_str(),
+        "authMethod": user.auth_method.as_str(),
+    });
+    Event { action: Action::UserCreate, subject: audit::user(user), details }
+}
+
+/// Writes down what changed about a user, if anything but the password did.
+async fn record_update<S: Access>(tx: &mut Tx, cx: &Cx<S>, before: &User, after: &User) -> Result<()> {
+    let mut set = serde_json::Map::new();
+    let mut compare = |field: &str, before: serde_json::Value, after: serde_json::Value| {
+        if before != after {
+            set.insert(field.to_owned(), after);
+        }
+    };
+    compare("username", before.username.as_str().into(), after.username.as_str().into());
+    compare("email", before.email.as_str().into(), after.email.as_str().into());
+    compare("role", before.role.as_str().into(), after.role.as_str().into());
+    compare("active", before.is_active.into(), after.is_active.into());
+    if set.is_empty() {
+        return Ok(());
+    }
+    let event = Event { action: Action::UserUpdate, subject: audit::user(before), details: json!({ "set": set }) };
+    audit::record(tx, cx, event).await
+}
+
+async fn record_password_change<S: Access>(tx: &mut Tx, cx: &Cx<S>, user: &User, ended: usize) -> Result<()> {
+    audit::record(tx, cx, password_changed(user, ended)).await
+}
+
+/// Returns what the audit log says of a new password.
+pub(super) fn password_changed(user: &User, ended_sessions: usize) -> Event {
+    let details = json!({ "endedSessions": ended_sessions });
+    Event { action: Action::UserPasswordChanged, subject: audit::user(user), details }
 }
 
 /// Refuses what would leave nobody who can administer the server.

@@ -20,16 +20,20 @@
 //! Every statement that several processes run at once sorts its rows by key first, and touches the tables in one
 //! order: projects, origins, spans, sessions, traces, stats.
 
+pub mod access_logs;
 pub mod api_keys;
+pub mod audit;
 pub mod auth_changes;
 pub mod deployment;
 pub mod login_failures;
 pub mod password_reset;
 pub mod projects;
+pub mod rate_leases;
 pub mod sessions;
 pub mod span_batch;
 pub mod span_search;
 pub mod traces;
+pub mod usage;
 pub mod users;
 
 use sqlx::{Database, QueryBuilder};
@@ -73,6 +77,11 @@ where
         list.push_bind(value);
     }
     query.push(")");
+}
+
+/// Returns a count as both engines hold it.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// The comparison that keeps what lies at or after a cursor in the given direction.

@@ -8,7 +8,7 @@ const LAYERS: [&[&str]; 9] = [
     &["config", "telemetry"],
     &["db"],
     &["store"],
-    &["auth", "ingest", "mail"],
+    &["auth", "ingest", "mail", "usage"],
     &["service"],
     &["api", "jobs"],
     &["app", "cli"],

@@ -8,12 +8,18 @@
 mod support;
 
 mod access;
+mod access_log;
 mod api_keys;
+mod attacks;
+mod audit;
 mod bad_input;
+mod docs;
 mod documents;
 mod durability;
 mod ingest;
+mod key_platform;
 mod layers;
+mod limits;
 mod login;
 mod origin;
 mod password_reset;
@@ -22,3 +28,5 @@ mod projects;
 mod spans;
 mod tls;
 mod ui;
+mod usage;
+mod users;

@@ -192,3 +192,93 @@ async fn a_changed_secret_ends_sessions_but_no_keys() {
         reqwest::Client::new().get(process.url("/v1/projects")).bearer_auth(key).send().await.unwrap().status();
     assert_eq!(status, 200);
 }
+
+#[tokio::test]
+async fn keys_are_listed_rotated_and_revoked_on_the_database_of_a_running_server() {
+    // On SQLite a server looks once a second; the rest is for a busy machine.
+    const LOOK: Duration = Duration::from_secs(3);
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(Engine::Sqlite, dir.path(), "").await;
+    let output = |arguments: &[&str]| command(arguments).env("PHOENIX_WORKING_DIR", dir.path()).output().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = output(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let first = run(&[
+        "api-key",
+        "create",
+        "--name",
+        "ci",
+        "--preset",
+        "read-only",
+        "--project",
+        "default",
+        "--plan",
+        "pro",
+        "--ingest-per-minute",
+        "7",
+        "--expires-at",
+        "2100-01-01T00:00:00Z",
+    ]);
+    assert_eq!(status_of(&process, &first).await, 200);
+    let list = run(&["api-key", "list", "--status", "active"]);
+    let (id, rest) = list.split_once('\t').unwrap();
+    assert!(id.starts_with("key_") && rest.starts_with("system\tactive\tMEMBER\ttraces:read"), "{list}");
+    assert!(!list.contains(&first));
+    let second = run(&["api-key", "rotate", id, "--grace-period-seconds", "600"]);
+    assert_eq!((status_of(&process, &first).await, status_of(&process, &second).await), (200, 200));
+    let third = run(&["api-key", "rotate", id]);
+    refused_within(&process, &first, LOOK).await;
+    refused_within(&process, &second, LOOK).await;
+    assert_eq!(status_of(&process, &third).await, 200);
+    run(&["api-key", "revoke", id]);
+    run(&["api-key", "revoke", id]);
+    refused_within(&process, &third, LOOK).await;
+    assert_eq!(run(&["api-key", "list", "--status", "active"]), "");
+    assert!(run(&["api-key", "list", "--kind", "system"]).contains("\trevoked\t"));
+    let wide = output(&["api-key", "create", "--name", "x", "--role", "VIEWER", "--scope", "traces:write"]);
+    assert!(!wide.status.success());
+    assert!(String::from_utf8_lossy(&wide.stderr).contains("--scope"));
+}
+
+#[tokio::test]
+async fn rotation_and_revocation_in_one_process_reach_another_within_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = format!("keys_{}", uuid());
+    let one = Process::start(Engine::Postgres, dir.path(), &schema).await;
+    let other = Process::start(Engine::Postgres, dir.path(), &schema).await;
+    let ask = |path: String| {
+        let (url, client) = (one.url(&path), reqwest::Client::new());
+        async move {
+            let request = client.post(url).bearer_auth(ADMIN_SECRET).json(&serde_json::json!({"name": "k"}));
+            request.send().await.unwrap().json::<serde_json::Value>().await.unwrap()
+        }
+    };
+    let made = ask("/api/v1/api-keys".to_owned()).await;
+    let (id, first) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    // Remembered there, so that only the news of the change can make it forget.
+    assert_eq!(status_of(&other, first).await, 200);
+    let rotate =
+        reqwest::Client::new().post(one.url(&format!("/api/v1/api-keys/{id}/rotate"))).bearer_auth(ADMIN_SECRET);
+    let second: serde_json::Value = rotate.send().await.unwrap().json().await.unwrap();
+    let second = second["key"].as_str().unwrap();
+    refused_within(&other, first, Duration::from_secs(1)).await;
+    assert_eq!(status_of(&other, second).await, 200);
+    let revoke = reqwest::Client::new().delete(one.url(&format!("/api/v1/api-keys/{id}"))).bearer_auth(ADMIN_SECRET);
+    assert_eq!(revoke.send().await.unwrap().status(), 204);
+    refused_within(&other, second, Duration::from_secs(1)).await;
+}
+
+async fn status_of(process: &Process, key: &str) -> u16 {
+    let request = reqwest::Client::new().get(process.url("/v1/projects")).bearer_auth(key);
+    request.send().await.unwrap().status().as_u16()
+}
+
+async fn refused_within(process: &Process, key: &str, limit: Duration) {
+    let deadline = std::time::Instant::now() + limit;
+    while status_of(process, key).await != 401 {
+        assert!(std::time::Instant::now() < deadline, "not refused within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -11,15 +11,10 @@ use http::Extensions;
 use super::loader::Loaders;
 use crate::{
     auth::layer::Identified,
-    domain::scope::Access,
+    domain::{client_address::ClientAddress, request_id::RequestId, scope::Access},
     error::{Error, Result},
     service::{Services, cx::Cx},
 };
-
-/// The id of the request, which internal errors show instead of their cause. The HTTP layer leaves it in the
-/// extensions.
-#[derive(Clone, Debug)]
-pub struct RequestId(pub Arc<str>);
 
 /// The services and the caller of one request.
 #[derive(Clone, Debug)]
@@ -29,11 +24,17 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Keeps of the request's extensions what names the caller.
+    /// Keeps of the request's extensions what names the caller and the request.
     pub(super) fn new(services: Services, extensions: &Extensions) -> Self {
         let mut caller = Extensions::new();
         if let Some(identified) = extensions.get::<Identified>() {
             caller.insert(identified.clone());
+        }
+        if let Some(address) = extensions.get::<ClientAddress>() {
+            caller.insert(*address);
+        }
+        if let Some(id) = extensions.get::<RequestId>() {
+            caller.insert(id.clone());
         }
         Self { services, caller }
     }

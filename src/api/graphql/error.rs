@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use async_graphql::{ErrorExtensionValues, Response, ServerError};
 
-use super::context::RequestId;
-use crate::error::{Error, Refusal};
+use crate::{
+    domain::request_id::RequestId,
+    error::{Error, Refusal},
+};
 
 /// What callers read when the fault is the server's.
 const MASKED: &str = "an unexpected error occurred";

@@ -76,6 +76,13 @@ impl Loaders {
         self.0.load_one(id).await
     }
 
+    /// Returns those of the projects that the caller may see, by row id.
+    pub(super) async fn projects(&self, ids: Vec<ProjectId>) -> Result<Vec<Project>, Shared> {
+        let mut found: Vec<Project> = self.0.load_many(ids).await?.into_values().collect();
+        found.sort_unstable_by_key(|project| project.id);
+        Ok(found)
+    }
+
     /// Returns the statistics of a project; zeros when it has no spans.
     pub(super) async fn stats(&self, id: ProjectId) -> Result<ProjectStats, Shared> {
         Ok(self.0.load_one(StatsOf(id)).await?.unwrap_or_default())

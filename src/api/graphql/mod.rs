@@ -27,7 +27,6 @@ mod tests;
 use async_graphql::{EmptySubscription, Request, Response, Schema, SchemaBuilder, parser::types::OperationType};
 use http::{HeaderMap, header::CONTENT_TYPE};
 
-pub use self::context::RequestId;
 use self::{
     context::{LoggedOut, Session},
     loader::Loaders,
@@ -37,7 +36,7 @@ use self::{
     query::Query,
 };
 use crate::{
-    domain::scope::OwnAccount,
+    domain::{request_id::RequestId, scope::OwnAccount},
     error::{Error, Result},
     service::Services,
 };

@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     domain::{
+        api_key::KeyKind,
         id::{ApiKeyId, GlobalId, ProjectId, SpanRowId, TraceRowId, UserId},
         project::ProjectRef,
-        scope::{OwnAccount, Role, SignedIn},
+        scope::{Admin, OwnAccount, Role, SignedIn},
     },
     error::Error,
     service,
@@ -98,14 +99,14 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<No
             Node::UserRole(role.ok_or_else(|| Error::NotFound("Role not found".into()))?)
         }
         "SystemApiKey" => {
-            let cx = ctx.cx()?;
-            let keys = service::api_keys::list_system(&cx).await?;
-            let key = keys.into_iter().find(|key| key.id.0 == global.id);
-            Node::SystemApiKey(key.ok_or_else(|| Error::NotFound("API key not found".into()))?.into())
+            // Who may not list system keys is told so, as there.
+            ctx.cx::<Admin>()?;
+            let key = service::api_keys::get_living(&ctx.cx()?, ApiKeyId(global.id), KeyKind::System).await?;
+            Node::SystemApiKey(key.into())
         }
         "UserApiKey" => {
             let cx = ctx.cx()?;
-            let key = service::api_keys::get_user_key(&cx, ApiKeyId(global.id)).await?;
+            let key = service::api_keys::get_living(&cx, ApiKeyId(global.id), KeyKind::User).await?;
             Node::UserApiKey(key.into())
         }
         _ => return Err(unknown().into()),

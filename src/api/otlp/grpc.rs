@@ -1,58 +1,162 @@
 //! `TraceService/Export`: OTLP/gRPC.
+//!
+//! The service that is generated from the protocol decodes a message as it comes in, however many come in at once, and
+//! a decoded message is several times as large. Here it is taken as bytes, and decoded in its turn like one over HTTP.
 
+use std::{pin::Pin, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Path, Request, State},
+    response::Response,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
-    trace_service_server::{TraceService, TraceServiceServer},
 };
-use tonic::{Request, Response, Status, codec::CompressionEncoding};
+use prost::{Message as _, bytes::Buf as _};
+use tokio::sync::OwnedSemaphorePermit;
+use tonic::{
+    Code, Status,
+    codec::{BufferSettings, Codec, CompressionEncoding, DecodeBuf, Decoder},
+    server::{Grpc, UnaryService},
+};
+use tonic_prost::ProstEncoder;
+use tower_http::timeout::TimeoutBody;
 
 use super::{decode::decode, status::grpc_error};
 use crate::{
+    api::metering::Stored,
     domain::scope::TracesWrite,
-    service::{Services, cx::Cx, ingest},
+    error::{Error, Result},
+    ingest::Reservation,
+    service::{
+        Services,
+        cx::Cx,
+        ingest::{self, Export, Rejected},
+    },
 };
-
-/// The collector service.
-#[derive(Clone, Debug)]
-pub struct Collector(Services);
 
 /// The path of the service and all its methods.
 pub const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/{method}";
 
 /// The largest message that is taken, in bytes, before and after decompression.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
+/// How long a sender may pause within a message.
+const SENDER_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Returns the gRPC service.
-#[must_use]
-pub fn service(services: Services) -> TraceServiceServer<Collector> {
-    TraceServiceServer::new(Collector(services))
+/// Takes a call. It is refused by its headers before its message is read.
+pub async fn call(State(services): State<Services>, Path(method): Path<String>, request: Request) -> Response {
+    if method != "Export" {
+        return Status::new(Code::Unimplemented, "TraceService has the method Export alone").into_http();
+    }
+    let cx: Cx<TracesWrite> = match services.authorize_request(request.extensions()) {
+        Ok(cx) => cx,
+        Err(error) => return grpc_error(&error).into_http(),
+    };
+    let turn = match services.ingest().turn_to_read().await {
+        Ok(turn) => turn,
+        Err(error) => return grpc_error(&error).into_http(),
+    };
+    let mut grpc = Grpc::new(RawCodec)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Deflate)
         .accept_compressed(CompressionEncoding::Zstd)
         .send_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let request = request.map(|body| Body::new(TimeoutBody::new(SENDER_PATIENCE, body)));
+    grpc.unary(ExportMethod { cx, turn: Some(turn) }, request).await.map(Body::new)
 }
 
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let (metadata, extensions, message) = request.into_parts();
-        let project = metadata.get("x-project-name").and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let cx: Cx<TracesWrite> = self.0.authorize_request(&extensions_of(extensions)).map_err(|e| grpc_error(&e))?;
-        let export = decode(message, project.as_deref(), &self.0.settings().default_project);
-        let reservation = self.0.ingest().reserve();
-        let rejected = ingest::export(&cx, export, reservation).await.map_err(|e| grpc_error(&e))?;
-        let partial_success = (rejected.spans > 0).then(|| ExportTracePartialSuccess {
-            rejected_spans: i64::try_from(rejected.spans).unwrap_or(i64::MAX),
-            error_message: rejected.message(),
-        });
-        Ok(Response::new(ExportTraceServiceResponse { partial_success }))
+/// The method, for one call.
+struct ExportMethod {
+    cx: Cx<TracesWrite>,
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+impl UnaryService<Bytes> for ExportMethod {
+    type Response = ExportTraceServiceResponse;
+    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Self::Response>, Status>> + Send>>;
+
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
+        let (cx, turn) = (self.cx.clone(), self.turn.take());
+        Box::pin(async move {
+            let (metadata, _, message) = request.into_parts();
+            let project = metadata.get("x-project-name").and_then(|v| v.to_str().ok()).map(str::to_owned);
+            let (stored, rejected) = take(&cx, message, project, turn).await.map_err(|e| grpc_error(&e))?;
+            let partial_success = (rejected.spans > 0).then(|| ExportTracePartialSuccess {
+                rejected_spans: i64::try_from(rejected.spans).unwrap_or(i64::MAX),
+                error_message: rejected.message(),
+            });
+            let mut response = tonic::Response::new(ExportTraceServiceResponse { partial_success });
+            response.extensions_mut().insert(stored.less(&rejected));
+            Ok(response)
+        })
     }
 }
 
-fn extensions_of(extensions: tonic::Extensions) -> http::Extensions {
-    extensions
+/// Messages up to this size are decoded on the async thread; larger ones would hold up the others on it.
+const INLINE_BYTES: usize = 128 * 1_024;
+
+async fn take(
+    cx: &Cx<TracesWrite>,
+    message: Bytes,
+    project: Option<String>,
+    reading: Option<OwnedSemaphorePermit>,
+) -> Result<(Stored, Rejected)> {
+    let services = cx.services();
+    let mut reservation = services.ingest().reserve();
+    reservation.wait_for(message.len()).await?;
+    drop(reading);
+    let default_project = services.settings().default_project.clone();
+    let is_small = message.len() <= INLINE_BYTES;
+    let work = move || -> Result<(Export, Reservation)> {
+        let request = ExportTraceServiceRequest::decode(message)
+            .map_err(|e| Error::Malformed(format!("Message is no ExportTraceServiceRequest: {e}").into()))?;
+        Ok((decode(request, project.as_deref(), &default_project), reservation))
+    };
+    let (export, reservation) = if is_small {
+        work()?
+    } else {
+        let turn = services.ingest().turn_to_decode().await?;
+        let decoded = tokio::task::spawn_blocking(move || {
+            let decoded = work();
+            drop(turn);
+            decoded
+        });
+        decoded.await.map_err(Error::internal)??
+    };
+    let stored = Stored::of(&export);
+    Ok((stored, ingest::export(cx, export, reservation).await?))
+}
+
+/// Messages in as bytes, out as protobuf.
+#[derive(Clone, Copy, Debug, Default)]
+struct RawCodec;
+
+impl Codec for RawCodec {
+    type Encode = ExportTraceServiceResponse;
+    type Decode = Bytes;
+    type Encoder = ProstEncoder<ExportTraceServiceResponse>;
+    type Decoder = RawDecoder;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstEncoder::new(BufferSettings::default())
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        RawDecoder
+    }
+}
+
+/// Gives a message as it is.
+#[derive(Clone, Copy, Debug)]
+struct RawDecoder;
+
+impl Decoder for RawDecoder {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(message.copy_to_bytes(message.remaining())))
+    }
 }

@@ -2,14 +2,15 @@
 //!
 //! Answers in the encoding of the request (OTLP specification, section OTLP/HTTP Response).
 
-use std::io::Read;
+use std::{io::Read, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use http_body::Frame;
 use http_body_util::BodyExt as _;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -18,6 +19,7 @@ use prost::Message as _;
 
 use super::{decode::decode, status};
 use crate::{
+    api::metering::Stored,
     domain::scope::TracesWrite,
     error::{Error, Result},
     ingest::Reservation,
@@ -98,7 +100,11 @@ pub async fn export(cx: Cx<TracesWrite>, State(limits): State<BodyLimits>, heade
         Err(error) => return status::http_error(&error, Encoding::Protobuf),
     };
     match take(&cx, limits, &headers, encoding, body).await {
-        Ok(rejected) => answer(encoding, &rejected),
+        Ok((rejected, stored)) => {
+            let mut response = answer(encoding, &rejected);
+            response.extensions_mut().insert(stored);
+            response
+        }
         Err(error) => status::http_error(&error, encoding),
     }
 }
@@ -109,7 +115,7 @@ async fn take(
     headers: &HeaderMap,
     encoding: Encoding,
     body: Body,
-) -> Result<Rejected> {
+) -> Result<(Rejected, Stored)> {
     let compression = Compression::of_request(headers)?;
     let project = match headers.get("x-project-name") {
         Some(value) => Some(project_name(value)?),
@@ -138,7 +144,10 @@ async fn take(
         });
         decoded.await.map_err(Error::internal)??
     };
-    ingest::export(cx, export, reservation).await
+    let stored = Stored::of(&export);
+    let rejected = ingest::export(cx, export, reservation).await?;
+    let stored = stored.less(&rejected);
+    Ok((rejected, stored))
 }
 
 /// Reads the project header; clients percent-encode what a header cannot hold.
@@ -155,9 +164,9 @@ async fn read(mut body: Body, headers: &HeaderMap, limit: usize, reservation: &m
         return Err(too_large());
     }
     let announced = announced.unwrap_or(0);
-    reservation.grow(announced)?;
+    reservation.wait_for(announced).await?;
     let mut raw = Vec::with_capacity(announced);
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = next_frame(&mut body).await? {
         let frame = frame.map_err(|_| Error::Malformed("The request body broke off".into()))?;
         let Ok(data) = frame.into_data() else { continue };
         let whole = raw.len() + data.len();
@@ -165,11 +174,19 @@ async fn read(mut body: Body, headers: &HeaderMap, limit: usize, reservation: &m
             return Err(too_large());
         }
         if whole > announced {
-            reservation.grow(whole - raw.len().max(announced))?;
+            reservation.wait_for(whole - raw.len().max(announced)).await?;
         }
         raw.extend_from_slice(&data);
     }
     Ok(raw)
+}
+
+/// How long a sender may pause within a body: what it has sent so far holds memory that others wait for.
+const SENDER_PATIENCE: Duration = Duration::from_secs(30);
+
+async fn next_frame(body: &mut Body) -> Result<Option<Result<Frame<Bytes>, axum::Error>>> {
+    let frame = tokio::time::timeout(SENDER_PATIENCE, body.frame()).await;
+    frame.map_err(|_| Error::Malformed("The request body stopped coming".into()))
 }
 
 fn decompress(raw: Vec<u8>, compression: Compression, limit: usize, reservation: &mut Reservation) -> Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    api::request_log::Cause,
+    api::{metering::Told, request_log::Cause},
     error::{CredentialFault, Error, Refusal},
 };
 
@@ -91,6 +91,7 @@ const fn fault_text(fault: CredentialFault) -> &'static str {
         CredentialFault::Missing | CredentialFault::Invalid => "Invalid token",
         CredentialFault::Expired => "Expired token",
         CredentialFault::Revoked => "Revoked token",
+        CredentialFault::TestKey => "Test keys are refused by this server",
         CredentialFault::Deactivated => "The user is deactivated",
         CredentialFault::Conflicting => "The request carries credentials of different callers",
     }
@@ -129,8 +130,10 @@ fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     }
 }
 
-/// Leaves the cause of an internal error where the request log finds it.
+/// Leaves what the caller is told where the access log finds it, and the cause of an internal error where the request log
+/// does.
 pub fn leave_cause(error: &Error, response: &mut Response) {
+    response.extensions_mut().insert(Told(detail(error).into()));
     if let Error::Internal(cause) = error {
         response.extensions_mut().insert(Cause(cause.to_string().into()));
     }

@@ -110,12 +110,9 @@ impl TestApp {
         let deployment = bootstrap::run(&db, &passwords, &seed, self.clock.now()).await.unwrap();
         let projects: Vec<String> = projects.iter().map(|&p| p.to_owned()).collect();
         let key = NewApiKey {
-            name: format!("test {}", self.keys.fetch_add(1, Ordering::Relaxed)),
-            description: None,
-            expires_at: None,
-            role,
             scopes: scopes.map(|s| s.iter().copied().collect()),
             projects: bootstrap::projects_by_name(&db, &projects).await.unwrap(),
+            ..NewApiKey::new(format!("test {}", self.keys.fetch_add(1, Ordering::Relaxed)), role)
         };
         let token = bootstrap::add_system_key(&db, &deployment, &key, self.clock.now()).await.unwrap();
         db.close().await;

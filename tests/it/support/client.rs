@@ -70,6 +70,15 @@ impl Client {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
+    /// A request with this client's headers and no body.
+    pub fn request(&self, method: Method, path: &str) -> Request<Body> {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request.body(Body::empty()).unwrap()
+    }
+
     pub async fn send(&self, method: Method, path: &str, content_type: Option<&str>, body: Vec<u8>) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header(header::CONTENT_LENGTH, body.len());
         for (name, value) in &self.headers {

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod client;
+pub mod mmdb;
 pub mod otlp;
 pub mod process;
 

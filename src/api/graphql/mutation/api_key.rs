@@ -1,25 +1,34 @@
 //! Making and revoking API keys.
 
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use std::time::Duration;
 
-use super::super::{
-    context::ContextExt as _,
-    node::read_id,
-    query::{
-        Query,
-        user::{SystemApiKey, UserApiKey},
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+
+use super::{
+    super::{
+        context::ContextExt as _,
+        node::{ApiKey, read_id},
+        query::{
+            Query,
+            user::{ApiKeyEnvironment, SystemApiKey, UserApiKey},
+        },
+        scalar::DateTime,
     },
-    scalar::DateTime,
+    user::UserRoleInput,
 };
 use crate::{
     domain::{
-        api_key::{KeyKind, NewApiKey},
+        self,
+        api_key::{Environment, KeyKind},
+        change::Change,
         id::ApiKeyId,
-        project::Projects,
-        scope::Role,
+        scope::{Role, Scope, ScopeSet},
     },
     error::Error,
-    service,
+    service::{
+        self,
+        api_keys::{KeyPatch, KeyRequest},
+    },
 };
 
 /// Changes to API keys.
@@ -35,6 +44,84 @@ pub(super) struct CreateApiKeyInput {
     description: Option<String>,
     /// The first instant at which it is refused; must lie in the future.
     expires_at: Option<DateTime>,
+    /// What the role is narrowed to, such as `traces:write`.
+    scopes: Option<Vec<String>>,
+    /// The projects that it is bound to, each by name or global id.
+    projects: Option<Vec<String>>,
+    /// The role; `ADMIN` if the scopes say `admin`, else `MEMBER`, when none is given.
+    role: Option<UserRoleInput>,
+}
+
+/// What to change about a key; what is missing stays, what is null is taken away.
+#[derive(InputObject)]
+pub(super) struct PatchApiKeyInput {
+    /// The global id, or the id of the documented wire.
+    id: ID,
+    /// The new name.
+    name: Option<String>,
+    /// What people write about it.
+    description: MaybeUndefined<String>,
+    /// The first instant at which it is refused; must lie in the future.
+    expires_at: MaybeUndefined<DateTime>,
+    /// What the role is narrowed to.
+    scopes: MaybeUndefined<Vec<String>>,
+    /// The projects that it is bound to, each by name or global id.
+    projects: MaybeUndefined<Vec<String>>,
+}
+
+/// The key as changed.
+#[derive(SimpleObject)]
+pub(super) struct PatchApiKeyMutationPayload {
+    /// The key as changed.
+    api_key: ApiKey,
+    /// The root of queries, to read on.
+    query: Query,
+}
+
+/// Which key gets a new secret.
+#[derive(InputObject)]
+pub(super) struct RotateApiKeyInput {
+    /// The global id, or the id of the documented wire.
+    id: ID,
+    /// Seconds that the present secret works on, beside the new one; at most 30 days.
+    #[graphql(default = 0)]
+    grace_period_seconds: i32,
+}
+
+/// A key with a new secret.
+#[derive(SimpleObject)]
+pub(super) struct RotateApiKeyMutationPayload {
+    /// The new secret. It is shown here and nowhere else.
+    jwt: String,
+    /// The key as lists show it.
+    api_key: ApiKey,
+    /// The root of queries, to read on.
+    query: Query,
+}
+
+impl From<domain::api_key::ApiKey> for ApiKey {
+    fn from(key: domain::api_key::ApiKey) -> Self {
+        match key.kind {
+            KeyKind::System => Self::SystemApiKey(key.into()),
+            KeyKind::User => Self::UserApiKey(key.into()),
+        }
+    }
+}
+
+fn key_id(id: &ID) -> Result<ApiKeyId, Error> {
+    ApiKeyId::parse(id).ok_or_else(|| Error::invalid("id", "Not the id of an API key"))
+}
+
+fn read_scopes(scopes: &[String]) -> Result<ScopeSet, Error> {
+    scopes.iter().map(|s| s.parse::<Scope>()).collect::<Result<_, _>>().map_err(|e| Error::invalid("scopes", e))
+}
+
+fn change<T>(value: MaybeUndefined<T>) -> Change<T> {
+    match value {
+        MaybeUndefined::Undefined => Change::Keep,
+        MaybeUndefined::Null => Change::Clear,
+        MaybeUndefined::Value(value) => Change::Set(value),
+    }
 }
 
 /// A new system key.
@@ -57,6 +144,12 @@ pub(super) struct CreateUserApiKeyInput {
     description: Option<String>,
     /// The first instant at which it is refused; must lie in the future.
     expires_at: Option<DateTime>,
+    /// What the role is narrowed to, such as `traces:write`.
+    scopes: Option<Vec<String>>,
+    /// The projects that it is bound to, each by name or global id.
+    projects: Option<Vec<String>>,
+    /// What it is for.
+    environment: Option<ApiKeyEnvironment>,
 }
 
 /// A new user key.
@@ -70,14 +163,31 @@ pub(super) struct CreateUserApiKeyMutationPayload {
     query: Query,
 }
 
-fn new_key(name: String, description: Option<String>, expires_at: Option<DateTime>) -> NewApiKey {
-    NewApiKey {
-        name,
-        description,
-        expires_at: expires_at.map(|at| at.0),
-        role: Role::Member,
-        scopes: None,
-        projects: Projects::All,
+impl CreateApiKeyInput {
+    fn into_request(self) -> Result<KeyRequest, Error> {
+        Ok(KeyRequest {
+            name: self.name,
+            description: self.description,
+            expires_at: self.expires_at.map(|at| at.0),
+            scopes: self.scopes.as_deref().map(read_scopes).transpose()?,
+            projects: self.projects,
+            role: self.role.map(Role::from),
+            ..KeyRequest::default()
+        })
+    }
+}
+
+impl CreateUserApiKeyInput {
+    fn into_request(self) -> Result<KeyRequest, Error> {
+        Ok(KeyRequest {
+            name: self.name,
+            description: self.description,
+            expires_at: self.expires_at.map(|at| at.0),
+            scopes: self.scopes.as_deref().map(read_scopes).transpose()?,
+            projects: self.projects,
+            environment: self.environment.map(Environment::from),
+            ..KeyRequest::default()
+        })
     }
 }
 
@@ -106,8 +216,7 @@ impl ApiKeyMutation {
         #[graphql(desc = "What makes the key.")] input: CreateUserApiKeyInput,
     ) -> Result<CreateUserApiKeyMutationPayload> {
         let cx = ctx.cx()?;
-        let (key, token) =
-            service::api_keys::create_user(&cx, new_key(input.name, input.description, input.expires_at)).await?;
+        let (key, token) = service::api_keys::create_user(&cx, input.into_request()?).await?;
         Ok(CreateUserApiKeyMutationPayload { jwt: token.expose().to_owned(), api_key: key.into(), query: Query })
     }
 
@@ -122,16 +231,49 @@ impl ApiKeyMutation {
         Ok(DeleteApiKeyMutationPayload { api_key_id: input.id, query: Query })
     }
 
-    /// Makes a system key with the rights of a member; for administrators.
+    /// Makes a system key, with the rights of a member unless a role is given; for administrators.
     async fn create_system_api_key(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What makes the key.")] input: CreateApiKeyInput,
     ) -> Result<CreateSystemApiKeyMutationPayload> {
         let cx = ctx.cx()?;
-        let (key, token) =
-            service::api_keys::create_system(&cx, new_key(input.name, input.description, input.expires_at)).await?;
+        let (key, token) = service::api_keys::create_system(&cx, input.into_request()?).await?;
         Ok(CreateSystemApiKeyMutationPayload { jwt: token.expose().to_owned(), api_key: key.into(), query: Query })
+    }
+
+    /// Gives a key a new secret: one's own, or anyone's for administrators. The one before works on for the grace period.
+    async fn rotate_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which key.")] input: RotateApiKeyInput,
+    ) -> Result<RotateApiKeyMutationPayload> {
+        let cx = ctx.cx()?;
+        let seconds = u64::try_from(input.grace_period_seconds)
+            .map_err(|_| Error::invalid("gracePeriodSeconds", "A grace period is not negative"))?;
+        let key = key_id(&input.id)?;
+        let (details, token) = service::api_keys::rotate(&cx, key, Duration::from_secs(seconds)).await?;
+        let (jwt, api_key) = (token.expose().to_owned(), details.key.into());
+        Ok(RotateApiKeyMutationPayload { jwt, api_key, query: Query })
+    }
+
+    /// Changes a key: one's own, or anyone's for administrators. It never gets wider than the caller is.
+    async fn patch_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: PatchApiKeyInput,
+    ) -> Result<PatchApiKeyMutationPayload> {
+        let cx = ctx.cx()?;
+        let patch = KeyPatch {
+            name: input.name,
+            description: change(input.description),
+            expires_at: change(input.expires_at).try_map(|at| Ok::<_, Error>(at.0))?,
+            scopes: change(input.scopes).try_map(|s| read_scopes(&s))?,
+            projects: change(input.projects),
+            ..KeyPatch::default()
+        };
+        let details = service::api_keys::update(&cx, key_id(&input.id)?, patch).await?;
+        Ok(PatchApiKeyMutationPayload { api_key: details.key.into(), query: Query })
     }
 
     /// Revokes a system key, for good and at once; for administrators.

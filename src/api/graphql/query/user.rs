@@ -2,10 +2,20 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result};
 
-use super::super::{context::ContextExt as _, node::global_id, scalar::DateTime};
+use super::{
+    super::{context::ContextExt as _, node::global_id, scalar::DateTime},
+    project::Project,
+};
 use crate::{
-    domain::{self, api_key::KeyKind, id::SessionId, scope::Role},
+    domain::{
+        self,
+        api_key::KeyKind,
+        id::SessionId,
+        project::Projects,
+        scope::{Role, Scope},
+    },
     error::Error,
+    service,
 };
 
 /// A user.
@@ -195,6 +205,34 @@ impl LoginSession {
     }
 }
 
+/// Whether a key works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::api_key::KeyStatus")]
+pub(in super::super) enum ApiKeyStatus {
+    /// It works.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::api_key::Environment")]
+pub(in super::super) enum ApiKeyEnvironment {
+    /// Production.
+    Live,
+    /// Tests: a server may refuse such keys.
+    Test,
+}
+
+async fn projects_of(ctx: &Context<'_>, key: &domain::api_key::ApiKey) -> Result<Option<Vec<Project>>> {
+    let Projects::Only(ids) = &key.projects else { return Ok(None) };
+    let projects = ctx.loaders()?.projects(ids.to_vec()).await?;
+    Ok(Some(projects.into_iter().map(Project::from).collect()))
+}
+
 /// A user key.
 pub(in super::super) struct UserApiKey(domain::api_key::ApiKey);
 
@@ -237,6 +275,54 @@ impl UserApiKey {
         let user = ctx.loaders()?.user(self.0.user_id).await?;
         Ok(user.ok_or_else(|| Error::NotFound("User not found".into()))?.into())
     }
+
+    /// The role of its owner.
+    async fn role(&self, ctx: &Context<'_>) -> Result<UserRole> {
+        let user = ctx.loaders()?.user(self.0.user_id).await?;
+        Ok(UserRole(user.ok_or_else(|| Error::NotFound("User not found".into()))?.role))
+    }
+
+    /// The id on the documented wire, which the audit log shows: `key_` and sixteen hexadecimal digits.
+    async fn key_id(&self) -> String {
+        self.0.id.to_public()
+    }
+
+    /// Prefix, first and last characters of the secret.
+    async fn masked_key(&self) -> &str {
+        &self.0.masked
+    }
+
+    /// What the role is narrowed to; null when nothing narrows it.
+    async fn scopes(&self) -> Option<Vec<&'static str>> {
+        self.0.scopes.map(|scopes| scopes.iter().map(Scope::as_str).collect())
+    }
+
+    /// The living projects that it is bound to; null when it reaches every project.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn projects(&self, ctx: &Context<'_>) -> Result<Option<Vec<Project>>> {
+        projects_of(ctx, &self.0).await
+    }
+
+    /// Whether it works.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn status(&self, ctx: &Context<'_>) -> Result<ApiKeyStatus> {
+        Ok(service::api_keys::status(&ctx.cx()?, &self.0).into())
+    }
+
+    /// When it was last used.
+    async fn last_used_at(&self) -> Option<DateTime> {
+        self.0.last_used_at.map(DateTime)
+    }
+
+    /// What it is for.
+    async fn environment(&self) -> ApiKeyEnvironment {
+        self.0.environment.into()
+    }
+
+    /// The first instant at which the secret before the last rotation is refused.
+    async fn previous_secret_expires_at(&self) -> Option<DateTime> {
+        self.0.previous.as_ref().map(|previous| DateTime(previous.expires_at))
+    }
 }
 
 /// A system key.
@@ -274,5 +360,52 @@ impl SystemApiKey {
     /// The global id.
     pub(in super::super) async fn id(&self) -> ID {
         global_id(KeyKind::System.type_name(), self.0.id.0)
+    }
+
+    /// What it may do at most.
+    async fn role(&self) -> UserRole {
+        UserRole(self.0.role)
+    }
+
+    /// The id on the documented wire, which the audit log shows: `key_` and sixteen hexadecimal digits.
+    async fn key_id(&self) -> String {
+        self.0.id.to_public()
+    }
+
+    /// Prefix, first and last characters of the secret.
+    async fn masked_key(&self) -> &str {
+        &self.0.masked
+    }
+
+    /// What the role is narrowed to; null when nothing narrows it.
+    async fn scopes(&self) -> Option<Vec<&'static str>> {
+        self.0.scopes.map(|scopes| scopes.iter().map(Scope::as_str).collect())
+    }
+
+    /// The living projects that it is bound to; null when it reaches every project.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn projects(&self, ctx: &Context<'_>) -> Result<Option<Vec<Project>>> {
+        projects_of(ctx, &self.0).await
+    }
+
+    /// Whether it works.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn status(&self, ctx: &Context<'_>) -> Result<ApiKeyStatus> {
+        Ok(service::api_keys::status(&ctx.cx()?, &self.0).into())
+    }
+
+    /// When it was last used.
+    async fn last_used_at(&self) -> Option<DateTime> {
+        self.0.last_used_at.map(DateTime)
+    }
+
+    /// What it is for.
+    async fn environment(&self) -> ApiKeyEnvironment {
+        self.0.environment.into()
+    }
+
+    /// The first instant at which the secret before the last rotation is refused.
+    async fn previous_secret_expires_at(&self) -> Option<DateTime> {
+        self.0.previous.as_ref().map(|previous| DateTime(previous.expires_at))
     }
 }

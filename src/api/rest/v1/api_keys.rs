@@ -15,17 +15,19 @@ use crate::{
         },
     },
     domain::{
-        api_key::{ApiKey as DomainKey, KeyKind, NewApiKey},
+        api_key::{ApiKey as DomainKey, KeyKind},
         id::{ApiKeyId, GlobalId},
         page::Order,
-        project::Projects,
-        scope::{Admin, Role, SignedIn},
+        scope::{Admin, SignedIn},
         secret::PlainToken,
         time::UnixNanos,
         user::User,
     },
     error::Error,
-    service::{api_keys, cx::Cx},
+    service::{
+        api_keys::{self, KeyRequest},
+        cx::Cx,
+    },
 };
 
 /// Returns the routes of this file.
@@ -122,14 +124,12 @@ impl Instant {
 }
 
 impl ApiKeyData {
-    fn into_new(self) -> Result<NewApiKey, Error> {
-        Ok(NewApiKey {
+    fn into_request(self) -> Result<KeyRequest, Error> {
+        Ok(KeyRequest {
             name: self.name,
             description: self.description,
             expires_at: self.expires_at.map(|t| t.read("data.expires_at")).transpose()?,
-            role: Role::Member,
-            scopes: None,
-            projects: Projects::All,
+            ..KeyRequest::default()
         })
     }
 }
@@ -163,7 +163,7 @@ async fn create_system_api_key(
     cx: Cx<Admin>,
     Json(body): Json<CreateApiKeyRequestBody>,
 ) -> Answer<(StatusCode, axum::Json<DataBody<CreatedApiKey>>)> {
-    let created = api_keys::create_system(&cx, body.data.into_new()?).await?;
+    let created = api_keys::create_system(&cx, body.data.into_request()?).await?;
     Ok((StatusCode::CREATED, axum::Json(DataBody { data: created.into() })))
 }
 
@@ -225,7 +225,7 @@ async fn create_user_api_key(
     cx: Cx<SignedIn>,
     Json(body): Json<CreateApiKeyRequestBody>,
 ) -> Answer<(StatusCode, axum::Json<DataBody<CreatedApiKey>>)> {
-    let created = api_keys::create_user(&cx, body.data.into_new()?).await?;
+    let created = api_keys::create_user(&cx, body.data.into_request()?).await?;
     Ok((StatusCode::CREATED, axum::Json(DataBody { data: created.into() })))
 }
 

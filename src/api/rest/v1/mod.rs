@@ -1,11 +1,15 @@
 //! The resources under `/v1`.
 
+pub mod access_logs;
 pub mod api_keys;
+pub mod audit_logs;
+pub mod documented_api_keys;
 pub mod otlp_span;
 pub mod projects;
 pub mod server;
 pub mod spans;
 pub mod traces;
+pub mod usage;
 pub mod users;
 
 use super::Routes;
@@ -20,4 +24,8 @@ pub fn routes() -> Routes {
         .merge(traces::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
+        .merge(documented_api_keys::routes())
+        .merge(audit_logs::routes())
+        .merge(access_logs::routes())
+        .merge(usage::routes())
 }

@@ -21,6 +21,172 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/access-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the access log, newest first
+         * @description One record for each request of a known caller and for each that was refused. With `Accept: application/x-ndjson` one
+         *     record a line, as many as there are.
+         */
+        get: operations["list_access_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the keys that the caller may see, newest first
+         * @description One's own, or everybody's with the scope `admin`; a key that is narrowed by scopes or projects sees itself alone.
+         */
+        get: operations["listApiKeys"];
+        put?: never;
+        /**
+         * Creates a key
+         * @description The field `key` holds the secret: it is shown in this answer and never again. A key may create keys with the scope
+         *     `admin`; what is made is never wider than who makes it.
+         */
+        post: operations["createApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a key, whatever its state */
+        get: operations["getApiKey"];
+        put?: never;
+        post?: never;
+        /**
+         * Revokes a key for good
+         * @description It is refused from this moment on; its row and its history stay. Doing it again changes nothing.
+         */
+        delete: operations["deleteApiKey"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a key
+         * @description What is missing stays, what is null is taken away. It never gets wider than the caller is.
+         */
+        patch: operations["patchApiKey"];
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the access log of a key, newest first
+         * @description Of one's own key, or of any with the scope `admin`.
+         */
+        get: operations["list_api_key_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Revokes a key for good, as `DELETE` does */
+        post: operations["revokeApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a key a new secret
+         * @description The field `key` holds the new secret. The one before works on for the grace period and then dies by itself; a second
+         *     rotation ends it at once.
+         */
+        post: operations["rotateApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sums up what a key was used for
+         * @description One's own key, or any with the scope `admin`. The last second or two may be missing.
+         */
+        get: operations["get_api_key_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what people and keys did to users, keys, sessions and projects, newest first */
+        get: operations["listAuditLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/arize_phoenix_version": {
         parameters: {
             query?: never;
@@ -497,132 +663,76 @@ export interface paths {
         patch: operations["patchUser"];
         trace?: never;
     };
-    "/api/v1/api-keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the keys that the caller may see, newest first */
-        get: operations["listApiKeys"];
-        put?: never;
-        /** Creates a key */
-        post: operations["createApiKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/api-keys/{api_key_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Returns a key, whatever its state */
-        get: operations["getApiKey"];
-        put?: never;
-        post?: never;
-        /** Revokes a key for good */
-        delete: operations["deleteApiKey"];
-        options?: never;
-        head?: never;
-        /** Changes a key */
-        patch: operations["patchApiKey"];
-        trace?: never;
-    };
-    "/api/v1/api-keys/{api_key_id}/rotate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Gives a key a new secret */
-        post: operations["rotateApiKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/api-keys/{api_key_id}/usage": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Sums up what a key was used for */
-        get: operations["get_api_key_usage"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/api-keys/{api_key_id}/logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the access log of a key, newest first */
-        get: operations["list_api_key_logs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/access-logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the access log, newest first */
-        get: operations["list_access_logs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/audit-logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists what people and keys did, newest first */
-        get: operations["listAuditLogs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One request. */
+        AccessLog: {
+            /**
+             * Format: int64
+             * @description Bytes of the body that were read.
+             */
+            bytesIn: number;
+            /**
+             * Format: int64
+             * @description Bytes of the answer's body.
+             */
+            bytesOut: number;
+            /** @description Why it was refused or failed. */
+            error?: string | null;
+            /** @description Id of the record. */
+            id: string;
+            /** @description From where. */
+            ip: string;
+            /**
+             * Format: double
+             * @description Milliseconds from its head to the end of the answer.
+             */
+            latencyMs: number;
+            /** @description Method. */
+            method: string;
+            /** @description Path, without the query. */
+            path: string;
+            /** @description Who sent it. */
+            principal: components["schemas"]["AccessPrincipal"];
+            /** @description Project that it was about, if known. */
+            projectName?: string | null;
+            /** @description The answer's `x-request-id`. */
+            requestId: string;
+            /** @description Template of the route that took it; null when none did. */
+            route?: string | null;
+            /**
+             * Format: int64
+             * @description HTTP status; for gRPC the one that its status stands for; 499 when the client went away.
+             */
+            status: number;
+            /**
+             * Format: date-time
+             * @description When the request came.
+             */
+            timestamp: string;
+            /** @description What the client said it was. */
+            userAgent?: string | null;
+        };
+        /** @description A page of the access log. */
+        AccessLogPage: {
+            /** @description The records. */
+            data: components["schemas"]["AccessLog"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
+        /** @description Who sent a request. */
+        AccessPrincipal: {
+            /** @description Key that it came with. */
+            keyId?: string | null;
+            /** @description Name of that key. */
+            name?: string | null;
+            /** @description `session`, `user_api_key`, `system_api_key`, `admin_secret`, or `anonymous` for a refused request of nobody known. */
+            type: string;
+            /** @description User that it acted as. */
+            userId?: string | null;
+        };
         /** @description A key without its secret. */
         ApiKey: {
             /** Format: date-time */
@@ -643,15 +753,120 @@ export interface components {
             expires_at?: string | null;
             name: string;
         };
+        /** @description What a key was used for. */
+        ApiKeyUsage: {
+            /** @description By country, the most requests first; empty without a database of countries. */
+            byCountry: components["schemas"]["CountryUsage"][];
+            /** @description By route, the most requests first. */
+            byRoute: components["schemas"]["RouteUsage"][];
+            /**
+             * Format: date-time
+             * @description End of the last interval.
+             */
+            end: string;
+            /**
+             * Format: double
+             * @description Share of requests with a status of 400 or above; 0 without requests.
+             */
+            errorRate: number;
+            /** @description `hour` or `day`. */
+            interval: string;
+            lastUsed?: components["schemas"]["LastUsed"] | null;
+            /** @description By interval, empty ones too. */
+            series: components["schemas"]["IntervalUsage"][];
+            /**
+             * Format: date-time
+             * @description Begin of the first interval.
+             */
+            start: string;
+            /** @description Everything. */
+            totals: components["schemas"]["UsageSums"];
+        };
         /** @description The owner of a key. */
         ApiKeyUser: {
             email: string;
             id: string;
             username: string;
         };
+        /** @description Who did something. */
+        AuditActor: {
+            /** @description Global id of a user, id of a key, or the type itself. */
+            id: string;
+            /** @description The name at that time. */
+            name: string | null;
+            /** @description `user`, `api-key`, `admin-secret`, `command-line`, `server` or `anonymous`. */
+            type: string;
+        };
+        /** @description What somebody did. */
+        AuditLogBody: {
+            /** @description Kind of subject, a dot, the verb: `api_key.create`. */
+            action: string;
+            actor: components["schemas"]["AuditActor"];
+            /** @description What else is worth knowing; never a secret. */
+            details: unknown;
+            id: string;
+            /** @description The client's address. */
+            ip: string | null;
+            requestId: string | null;
+            subject: components["schemas"]["AuditSubject"];
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /** @description A page of the audit log. */
+        AuditLogListBody: {
+            data: components["schemas"]["AuditLogBody"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
+        /** @description To whom or what it was done. */
+        AuditSubject: {
+            id: string | null;
+            /** @description The name at that time. */
+            name: string | null;
+            /** @description `user`, `api_key`, `session` or `project`. */
+            type: string;
+        };
+        /** @description Requests from a country. */
+        CountryUsage: {
+            /** @description ISO 3166-1 alpha-2; null for addresses that the database does not know. */
+            country?: string | null;
+            /**
+             * Format: int64
+             * @description Requests.
+             */
+            requests: number;
+        };
         /** @description What makes a key. */
         CreateApiKeyRequestBody: {
             data: components["schemas"]["ApiKeyData"];
+        };
+        /** @description What makes a key. */
+        CreateKeyBody: {
+            description?: string | null;
+            /** @description `live` or `test`; for user keys. */
+            environment?: string | null;
+            /**
+             * Format: date-time
+             * @description First instant at which the key is refused; without it there is none.
+             */
+            expiresAt?: string | null;
+            /**
+             * @description `user` or `system`; by itself what the caller can make: a person a user key, a key and the admin secret a system
+             *     key.
+             */
+            kind?: string | null;
+            limits?: components["schemas"]["LimitsBody"] | null;
+            name: string;
+            /** @description `free`, `pro` or `enterprise`; set by administrators. */
+            plan?: string | null;
+            /** @description `read-only`, `read-write` or `admin`, instead of scopes. */
+            preset?: string | null;
+            /** @description Projects that the key is bound to, each by name or global id. */
+            projects?: string[] | null;
+            /** @description `ADMIN`, `MEMBER` or `VIEWER`; for system keys. */
+            role?: string | null;
+            /** @description What the role is narrowed to, such as `traces:write`. */
+            scopes?: string[] | null;
         };
         /** @description What makes a project. */
         CreateProjectRequestBody: {
@@ -791,6 +1006,111 @@ export interface components {
             detail: string;
             /** @description Name of the field, parameter or header. */
             field: string;
+        };
+        /** @description The sums of an interval. */
+        IntervalUsage: components["schemas"]["UsageSums"] & {
+            /**
+             * Format: date-time
+             * @description Begin of the interval.
+             */
+            start: string;
+        };
+        /** @description A key without its secret. */
+        KeyBody: {
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: components["schemas"]["KeyUser"] | null;
+            description: string | null;
+            /** @description `live` or `test`. */
+            environment: string;
+            /**
+             * Format: date-time
+             * @description First instant at which the key is refused; null = never.
+             */
+            expiresAt: string | null;
+            /** @description `key_` and sixteen hexadecimal digits. */
+            id: string;
+            /** @description `user` or `system`. */
+            kind: string;
+            /** Format: date-time */
+            lastUsedAt: string | null;
+            /** @description Limits of its own, which go before those of the plan. */
+            limits: components["schemas"]["LimitsBody"];
+            /** @description Prefix, first and last characters of the secret. */
+            maskedKey: string;
+            name: string;
+            owner: components["schemas"]["KeyUser"] | null;
+            /** @description `free`, `pro` or `enterprise`; null = the deployment's. */
+            plan: string | null;
+            previousSecret: components["schemas"]["PreviousSecretBody"] | null;
+            /** @description The living projects that it is bound to; null = every project. */
+            projects: components["schemas"]["KeyProject"][] | null;
+            /** Format: date-time */
+            revokedAt: string | null;
+            /** @description `ADMIN`, `MEMBER` or `VIEWER`; for a user key its owner's. */
+            role: string;
+            /** @description What the role is narrowed to; null = nothing narrows it. */
+            scopes: string[] | null;
+            /** @description `active`, `expired` or `revoked`. */
+            status: string;
+        };
+        /** @description A page of keys. */
+        KeyListBody: {
+            data: components["schemas"]["KeyBody"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
+        /** @description A project that a key is bound to. */
+        KeyProject: {
+            /** @description Global id. */
+            id: string;
+            name: string;
+        };
+        /** @description A user beside a key. */
+        KeyUser: {
+            /** @description Global id. */
+            id: string;
+            username: string;
+        };
+        /** @description A key with its secret: shown here and never again. */
+        KeyWithSecretBody: components["schemas"]["KeyBody"] & {
+            /**
+             * Format: password
+             * @description The secret.
+             */
+            key: string;
+        };
+        /** @description When, from where and by what a key was used last. */
+        LastUsed: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description From which country. */
+            country?: string | null;
+            /** @description From which address. */
+            ip: string;
+            /** @description By what client. */
+            userAgent?: string | null;
+        };
+        /** @description What a key may do in a time; what is missing is not limited by the key. */
+        LimitsBody: {
+            /**
+             * Format: int32
+             * @description Every other request, a minute.
+             */
+            apiPerMinute?: number | null;
+            /**
+             * Format: int32
+             * @description Requests under way at once.
+             */
+            concurrent?: number | null;
+            /**
+             * Format: int32
+             * @description Requests that send traces, a minute.
+             */
+            ingestPerMinute?: number | null;
         };
         /** @description `data` and `next_cursor`. */
         ListBody_OtlpSpan: {
@@ -1025,6 +1345,23 @@ export interface components {
              */
             token?: string;
         };
+        /** @description What to change about a key; what is missing stays, what is null is taken away. */
+        PatchKeyBody: {
+            description?: string | null;
+            /**
+             * Format: date-time
+             * @description First instant at which the key is refused.
+             */
+            expiresAt?: string | null;
+            limits?: components["schemas"]["LimitsBody"] | null;
+            name?: string | null;
+            /** @description `free`, `pro` or `enterprise`; set by administrators. */
+            plan?: string | null;
+            /** @description Projects that the key is bound to, each by name or global id. */
+            projects?: string[] | null;
+            /** @description What the role is narrowed to. */
+            scopes?: string[] | null;
+        };
         /** @description What to change about a user; what is missing stays. */
         PatchUserRequestBody: {
             /** @description Whether the user may log in and the user's keys work; what the user made stays either way. */
@@ -1037,6 +1374,15 @@ export interface components {
             password?: string | null;
             role?: components["schemas"]["RoleParam"] | null;
             username?: string | null;
+        };
+        /** @description The secret before the last rotation. */
+        PreviousSecretBody: {
+            /**
+             * Format: date-time
+             * @description First instant at which it is refused.
+             */
+            expiresAt: string;
+            maskedKey: string;
         };
         /** @description Body of every error answer (RFC 9457). */
         ProblemDetails: {
@@ -1077,6 +1423,20 @@ export interface components {
          * @enum {string}
          */
         RoleParam: "SYSTEM" | "ADMIN" | "MEMBER" | "VIEWER";
+        /** @description How to rotate a key. */
+        RotateKeyBody: {
+            /**
+             * Format: int64
+             * @description Seconds that the present secret works on, beside the new one.
+             * @default 0
+             */
+            gracePeriodSeconds: number | null;
+        };
+        /** @description The sums of a route. */
+        RouteUsage: components["schemas"]["UsageSums"] & {
+            /** @description Template of the route; `(none)` for requests that none took. */
+            route: string;
+        };
         /** @description The server, as anyone may know it. */
         ServerInfo: {
             /** @description Version of the API, as clients compare it. */
@@ -1226,6 +1586,39 @@ export interface components {
             /** @description Free text; null leaves it as it is. */
             description?: string | null;
         };
+        /** @description Sums. */
+        UsageSums: {
+            /**
+             * Format: int64
+             * @description Bytes of bodies that were read.
+             */
+            bytesIn: number;
+            /**
+             * Format: int64
+             * @description Bytes of answers.
+             */
+            bytesOut: number;
+            /**
+             * Format: int64
+             * @description Requests with a status of 400 or above.
+             */
+            errors: number;
+            /**
+             * Format: double
+             * @description Mean time from head to end of answer, in milliseconds.
+             */
+            meanLatencyMs: number;
+            /**
+             * Format: int64
+             * @description Requests.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Spans that were stored.
+             */
+            spans: number;
+        };
         /** @description A user key with its owner. */
         UserApiKey: components["schemas"]["ApiKey"] & {
             user: components["schemas"]["ApiKeyUser"];
@@ -1258,308 +1651,6 @@ export interface components {
             /** @description Always `ANONYMOUS`. */
             auth_method: string;
         };
-        /** @description A project that a key is bound to. */
-        KeyProject: {
-            /** @description Global id. */
-            id: string;
-            name: string;
-        };
-        /** @description A user beside a key. */
-        KeyUser: {
-            /** @description Global id. */
-            id: string;
-            username: string;
-        };
-        /** @description What a key may do in a time; what is missing is not limited by the key. */
-        LimitsBody: {
-            /**
-             * Format: int32
-             * @description Requests that send traces, a minute.
-             */
-            ingestPerMinute?: number | null;
-            /**
-             * Format: int32
-             * @description Every other request, a minute.
-             */
-            apiPerMinute?: number | null;
-            /**
-             * Format: int32
-             * @description Requests under way at once.
-             */
-            concurrent?: number | null;
-        };
-        /** @description The secret before the last rotation. */
-        PreviousSecretBody: {
-            maskedKey: string;
-            /**
-             * Format: date-time
-             * @description First instant at which it is refused.
-             */
-            expiresAt: string;
-        };
-        /** @description A key without its secret. */
-        KeyBody: {
-            /** @description `key_` and a random text. */
-            id: string;
-            name: string;
-            description: string | null;
-            /** Format: date-time */
-            createdAt: string;
-            /**
-             * Format: date-time
-             * @description First instant at which the key is refused; null = never.
-             */
-            expiresAt: string | null;
-            /** @description Prefix, first and last characters of the secret. */
-            maskedKey: string;
-            /** @description What the role is narrowed to; null = nothing narrows it. */
-            scopes: string[] | null;
-            /** @description The living projects that it is bound to; null = every project. */
-            projects: components["schemas"]["KeyProject"][] | null;
-            /** @description `active`, `expired` or `revoked`. */
-            status: string;
-            /** @description `user` or `system`. */
-            kind: string;
-            /** @description `live` or `test`. */
-            environment: string;
-            /** @description `ADMIN`, `MEMBER` or `VIEWER`; for a user key its owner's. */
-            role: string;
-            /** @description `free`, `pro` or `enterprise`; null = the deployment's. */
-            plan: string | null;
-            limits: components["schemas"]["LimitsBody"];
-            owner: null | components["schemas"]["KeyUser"];
-            createdBy: null | components["schemas"]["KeyUser"];
-            /** Format: date-time */
-            lastUsedAt: string | null;
-            /** Format: date-time */
-            revokedAt: string | null;
-            previousSecret: null | components["schemas"]["PreviousSecretBody"];
-        };
-        /** @description A key with its secret: shown here and never again. */
-        KeyWithSecretBody: components["schemas"]["KeyBody"] & {
-            /**
-             * Format: password
-             * @description The secret.
-             */
-            key: string;
-        };
-        /** @description A page of keys. */
-        KeyListBody: {
-            data: components["schemas"]["KeyBody"][];
-            /** @description Where the next page begins; null at the end. */
-            nextCursor: string | null;
-        };
-        /** @description What makes a key. */
-        CreateKeyBody: {
-            name: string;
-            description?: string | null;
-            /**
-             * Format: date-time
-             * @description First instant at which the key is refused; without it there is none.
-             */
-            expiresAt?: string | null;
-            scopes?: string[] | null;
-            /** @description `read-only`, `read-write` or `admin`, instead of scopes. */
-            preset?: string | null;
-            projects?: string[] | null;
-            /** @description `ADMIN`, `MEMBER` or `VIEWER`; for system keys. */
-            role?: string | null;
-            /** @description `live` or `test`; for user keys. */
-            environment?: string | null;
-            /** @description `user` or `system`. */
-            kind?: string | null;
-            /** @description `free`, `pro` or `enterprise`; set by administrators. */
-            plan?: string | null;
-            limits?: null | components["schemas"]["LimitsBody"];
-        };
-        /** @description What to change about a key; what is missing stays, what is null is taken away. */
-        PatchKeyBody: {
-            name?: string | null;
-            description?: string | null;
-            /** Format: date-time */
-            expiresAt?: string | null;
-            scopes?: string[] | null;
-            projects?: string[] | null;
-            plan?: string | null;
-            limits?: null | components["schemas"]["LimitsBody"];
-        };
-        /** @description How to rotate a key. */
-        RotateKeyBody: {
-            /**
-             * Format: int64
-             * @description Seconds that the present secret works on, beside the new one.
-             * @default 0
-             */
-            gracePeriodSeconds: number | null;
-        };
-        /** @description Sums. */
-        UsageSums: {
-            /** Format: int64 */
-            requests: number;
-            /**
-             * Format: int64
-             * @description Requests with a status of 400 or above.
-             */
-            errors: number;
-            /** Format: int64 */
-            spans: number;
-            /** Format: int64 */
-            bytesIn: number;
-            /** Format: int64 */
-            bytesOut: number;
-            /**
-             * Format: double
-             * @description Mean time to the end of the answer.
-             */
-            meanLatencyMs: number;
-        };
-        /** @description The sums of a route. */
-        RouteUsage: {
-            route: string;
-            /** Format: int64 */
-            requests: number;
-            /**
-             * Format: int64
-             * @description Requests with a status of 400 or above.
-             */
-            errors: number;
-            /** Format: int64 */
-            spans: number;
-            /** Format: int64 */
-            bytesIn: number;
-            /** Format: int64 */
-            bytesOut: number;
-            /**
-             * Format: double
-             * @description Mean time to the end of the answer.
-             */
-            meanLatencyMs: number;
-        };
-        /** @description The sums of an interval. */
-        IntervalUsage: {
-            /** Format: date-time */
-            start: string;
-            /** Format: int64 */
-            requests: number;
-            /**
-             * Format: int64
-             * @description Requests with a status of 400 or above.
-             */
-            errors: number;
-            /** Format: int64 */
-            spans: number;
-            /** Format: int64 */
-            bytesIn: number;
-            /** Format: int64 */
-            bytesOut: number;
-            /**
-             * Format: double
-             * @description Mean time to the end of the answer.
-             */
-            meanLatencyMs: number;
-        };
-        /** @description When, from where and by what a key was used last. */
-        LastUsed: {
-            /** Format: date-time */
-            at: string;
-            ip: string;
-            userAgent?: string | null;
-            country?: string | null;
-        };
-        /** @description Requests from a country. */
-        CountryUsage: {
-            country?: string | null;
-            /** Format: int64 */
-            requests: number;
-        };
-        /** @description What a key was used for. */
-        ApiKeyUsage: {
-            /** Format: date-time */
-            start: string;
-            /** Format: date-time */
-            end: string;
-            interval: string;
-            totals: components["schemas"]["UsageSums"];
-            /**
-             * Format: double
-             * @description Share of requests with a status of 400 or above.
-             */
-            errorRate: number;
-            byRoute: components["schemas"]["RouteUsage"][];
-            series: components["schemas"]["IntervalUsage"][];
-            lastUsed?: null | components["schemas"]["LastUsed"];
-            byCountry: components["schemas"]["CountryUsage"][];
-        };
-        /** @description Who sent a request. */
-        AccessPrincipal: {
-            type: string;
-            userId?: string | null;
-            keyId?: string | null;
-            name?: string | null;
-        };
-        /** @description One request. */
-        AccessLog: {
-            id: string;
-            /** Format: date-time */
-            timestamp: string;
-            principal: components["schemas"]["AccessPrincipal"];
-            method: string;
-            path: string;
-            route?: string | null;
-            /** Format: int64 */
-            status: number;
-            /**
-             * Format: double
-             * @description Milliseconds to the end of the answer.
-             */
-            latencyMs: number;
-            /** Format: int64 */
-            bytesIn: number;
-            /** Format: int64 */
-            bytesOut: number;
-            ip: string;
-            userAgent?: string | null;
-            projectName?: string | null;
-            requestId: string;
-            error?: string | null;
-        };
-        /** @description A page of the access log. */
-        AccessLogPage: {
-            data: components["schemas"]["AccessLog"][];
-            /** @description Where the next page begins; null at the end. */
-            nextCursor: string | null;
-        };
-        /** @description Who did something. */
-        AuditActor: {
-            type: string;
-            id: string;
-            name: string | null;
-        };
-        /** @description To whom or what it was done. */
-        AuditSubject: {
-            type: string;
-            id: string | null;
-            name: string | null;
-        };
-        /** @description What somebody did. */
-        AuditLogBody: {
-            id: string;
-            /** Format: date-time */
-            timestamp: string;
-            actor: components["schemas"]["AuditActor"];
-            /** @description Kind of subject, a dot, the verb: `api_key.create`. */
-            action: string;
-            subject: components["schemas"]["AuditSubject"];
-            details: unknown;
-            ip: string | null;
-            requestId: string | null;
-        };
-        /** @description A page of the audit log. */
-        AuditLogListBody: {
-            data: components["schemas"]["AuditLogBody"][];
-            /** @description Where the next page begins; null at the end. */
-            nextCursor: string | null;
-        };
     };
     responses: never;
     parameters: never;
@@ -1585,6 +1676,611 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProtectedResource"];
                 };
+            };
+        };
+    };
+    list_access_logs: {
+        parameters: {
+            query?: {
+                /** @description Id of a key. */
+                key?: string;
+                /** @description Id of a user. */
+                user?: string;
+                /** @description A status, such as `404`, or a class of them, such as `4xx`. */
+                status?: string;
+                /** @description Method. */
+                method?: string;
+                /** @description Template of a route, such as `/v1/projects/{project_identifier}/spans`. */
+                route?: string;
+                /** @description At or after. */
+                start?: string;
+                /** @description Before. */
+                end?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Records of the page. While lines are streamed: of the whole answer, without a bound when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessLogPage"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    listApiKeys: {
+        parameters: {
+            query?: {
+                /** @description `active`, `expired` or `revoked`. */
+                status?: string;
+                /** @description Global id, name or e-mail address of the owner. */
+                owner?: string;
+                /** @description `user` or `system`. */
+                kind?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    createApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKeyBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecretBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    getApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patchApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchKeyBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_api_key_logs: {
+        parameters: {
+            query?: {
+                /** @description A status, such as `404`, or a class of them, such as `4xx`. */
+                status?: string;
+                /** @description Method. */
+                method?: string;
+                /** @description Template of a route. */
+                route?: string;
+                /** @description At or after. */
+                start?: string;
+                /** @description Before. */
+                end?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Records of the page. While lines are streamed: of the whole answer, without a bound when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessLogPage"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    revokeApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    rotateApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateKeyBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecretBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_api_key_usage: {
+        parameters: {
+            query?: {
+                /** @description Begin, rounded down to an interval; 24 hours or 30 days before the end when not given. */
+                start?: string;
+                /** @description End, rounded up to an interval; now when not given. */
+                end?: string;
+                /** @description Length of the intervals. */
+                interval?: "hour" | "day";
+            };
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyUsage"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    listAuditLogs: {
+        parameters: {
+            query?: {
+                /** @description Id or name of who did it. */
+                actor?: string;
+                /** @description An action such as `api_key.create`, or a kind of subject such as `api_key`. */
+                action?: string;
+                /** @description Id or name of whom or what it was done to. */
+                subject?: string;
+                /** @description First instant (RFC 3339). */
+                start?: string;
+                /** @description First instant that lies after (RFC 3339). */
+                end?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLogListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -3031,651 +3727,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-        };
-    };
-    listApiKeys: {
-        parameters: {
-            query?: {
-                /** @description `active`, `expired` or `revoked`. */
-                status?: string;
-                /** @description Global id, name or e-mail address of the owner. */
-                owner?: string;
-                /** @description `user` or `system`. */
-                kind?: string;
-                /** @description Where the page begins, from the page before. */
-                cursor?: string;
-                /** @description Rows of the page. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyListBody"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    createApiKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateKeyBody"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyWithSecretBody"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    getApiKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the key */
-                api_key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyBody"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    deleteApiKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the key */
-                api_key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    patchApiKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the key */
-                api_key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PatchKeyBody"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyBody"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    rotateApiKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the key */
-                api_key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RotateKeyBody"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyWithSecretBody"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    get_api_key_usage: {
-        parameters: {
-            query?: {
-                /** @description At or after. */
-                start?: string;
-                /** @description Before. */
-                end?: string;
-                /** @description Length of the intervals. */
-                interval?: "hour" | "day";
-            };
-            header?: never;
-            path: {
-                /** @description Id of the key */
-                api_key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiKeyUsage"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_api_key_logs: {
-        parameters: {
-            query?: {
-                /** @description A status, such as `404`, or a class of them, such as `4xx`. */
-                status?: string;
-                /** @description Method. */
-                method?: string;
-                /** @description Template of a route. */
-                route?: string;
-                /** @description At or after. */
-                start?: string;
-                /** @description Before. */
-                end?: string;
-                /** @description Where the page begins, from the page before. */
-                cursor?: string;
-                /** @description Rows of the page. */
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                /** @description Id of the key */
-                api_key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AccessLogPage"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_access_logs: {
-        parameters: {
-            query?: {
-                /** @description Id of a key. */
-                key?: string;
-                /** @description Id of a user. */
-                user?: string;
-                /** @description A status, such as `404`, or a class of them, such as `4xx`. */
-                status?: string;
-                /** @description Method. */
-                method?: string;
-                /** @description Template of a route. */
-                route?: string;
-                /** @description At or after. */
-                start?: string;
-                /** @description Before. */
-                end?: string;
-                /** @description Where the page begins, from the page before. */
-                cursor?: string;
-                /** @description Rows of the page. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AccessLogPage"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    listAuditLogs: {
-        parameters: {
-            query?: {
-                /** @description Id or name of who did it. */
-                actor?: string;
-                /** @description An action such as `api_key.create`, or a kind of subject such as `api_key`. */
-                action?: string;
-                /** @description Id or name of whom or what it was done to. */
-                subject?: string;
-                /** @description At or after. */
-                start?: string;
-                /** @description Before. */
-                end?: string;
-                /** @description Where the page begins, from the page before. */
-                cursor?: string;
-                /** @description Rows of the page. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AuditLogListBody"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description There is none */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Not understood */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
             };
         };
     };

@@ -1,0 +1,516 @@
+//! What is counted of a request, and what is refused because there were too many.
+//!
+//! Three layers share one [`Slot`] in the extensions of a request: [`MeterLayer`] around everything that makes an answer,
+//! which counts bytes and hands the record over when the answer's body has ended or nobody waits for it any more;
+//! [`AdmitLayer`] behind the identification of the caller, which holds callers to their limits; [`RouteLayer`] behind the
+//! router, which notes the route. A request costs four small allocations for its texts, one for the slot, and what
+//! [`usage`](crate::usage) and [`key_limits`](crate::auth::key_limits) say; nothing of it waits for the database.
+
+use std::{
+    future::Future,
+    net::{IpAddr, Ipv4Addr},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::{MatchedPath, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
+    response::{IntoResponse as _, Response},
+};
+use bytes::Buf as _;
+use futures_util::future::Either;
+use http_body::{Frame, SizeHint};
+use tonic::Code;
+use tower::{Layer, Service};
+
+use super::{is_api_path, otlp::status::grpc_error, request_log::REQUEST_ID, rest::problem::Problem};
+use crate::{
+    auth::{
+        key_limits::{Class, KeyLimiter, Permit, Standing},
+        layer::Identified,
+        principal::{Credential, Principal},
+    },
+    domain::{
+        access::{Access, Actor},
+        client_address::ClientAddress,
+        project::ProjectRef,
+        time::{Clock, UnixNanos},
+    },
+    error::Error,
+    service::ingest::{Export, Rejected},
+    usage::Recorder,
+};
+
+/// Status of a request whose client went away before the answer.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// What remembers and what limits.
+#[derive(Clone, Debug)]
+pub struct Metering {
+    /// Remembers requests; nobody when authentication is off, since there is nobody to tell apart.
+    pub recorder: Option<Recorder>,
+    /// Limits requests.
+    pub limiter: Option<KeyLimiter>,
+    /// Tells when a request came.
+    pub clock: Clock,
+}
+
+/// What an export stored, left in the extensions of its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    /// Spans that were taken.
+    pub(crate) spans: usize,
+    /// Project of the first of them.
+    pub(crate) project: Option<String>,
+}
+
+impl Stored {
+    /// Returns what an export asks for; of the spans, those must be taken off that are refused in the end.
+    pub(crate) fn of(export: &Export) -> Self {
+        let spans = export.batches.iter().map(|batch| batch.spans.len()).sum::<usize>() + export.rejected.spans;
+        Self { spans, project: export.batches.first().map(|batch| batch.project.clone()) }
+    }
+
+    /// Takes refused spans off.
+    pub(crate) fn less(self, rejected: &Rejected) -> Self {
+        Self { spans: self.spans.saturating_sub(rejected.spans), ..self }
+    }
+}
+
+/// The sentence that the caller of a failed request was told, left in the extensions of its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Told(pub(crate) Arc<str>);
+
+/// What the layers know of one request.
+#[derive(Debug, Default)]
+struct Slot {
+    caller: OnceLock<Arc<Principal>>,
+    route: OnceLock<Arc<str>>,
+    bytes_in: AtomicU64,
+    permit: Mutex<Option<Permit>>,
+}
+
+/// The slot in the extensions of a request.
+#[derive(Clone, Debug)]
+struct InSlot(Arc<Slot>);
+
+/// A request under way. Dropped when its answer has ended or nobody waits for it: then the record is handed over.
+#[derive(Debug)]
+struct Pending {
+    recorder: Recorder,
+    slot: Arc<Slot>,
+    at: UnixNanos,
+    started: Instant,
+    method: Method,
+    uri: Uri,
+    address: IpAddr,
+    user_agent: Option<HeaderValue>,
+    request_id: Option<HeaderValue>,
+    project: Option<HeaderValue>,
+    status: u16,
+    bytes_out: u64,
+    stored: Option<Stored>,
+    told: Option<Arc<str>>,
+}
+
+impl Pending {
+    fn new(recorder: Recorder, at: UnixNanos, request: &Request) -> Self {
+        let header = |name: &HeaderName| request.headers().get(name).cloned();
+        Self {
+            recorder,
+            slot: Arc::default(),
+            at,
+            started: Instant::now(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            address: request.extensions().get::<ClientAddress>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |a| a.0),
+            user_agent: header(&header::USER_AGENT),
+            request_id: header(&REQUEST_ID),
+            project: header(&HeaderName::from_static("x-project-name")),
+            status: CLIENT_CLOSED_REQUEST,
+            bytes_out: 0,
+            stored: None,
+            told: None,
+        }
+    }
+
+    /// Reads what an answer says without its body.
+    fn see<B>(&mut self, response: &axum::http::Response<B>) {
+        self.status = response.status().as_u16();
+        let extensions = response.extensions();
+        self.stored = extensions.get::<Stored>().cloned();
+        self.told = extensions.get::<Told>().map(|told| Arc::clone(&told.0));
+        if let Some(status) = extensions.get::<tonic::Status>() {
+            self.status = http_status(status.code());
+            self.told = Some(status.message().into());
+        }
+    }
+
+    /// Reads the status that a gRPC answer ends with.
+    fn see_trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(code) = trailers.get("grpc-status") {
+            self.status = http_status(Code::from_bytes(code.as_bytes()));
+        }
+    }
+
+    fn actor(&self) -> Actor {
+        let Some(principal) = self.slot.caller.get() else { return Actor::Anonymous };
+        match principal.credential {
+            Credential::Session(_) => Actor::Session(principal.user_id),
+            Credential::ApiKey(id, kind) => Actor::Key(id, kind, principal.user_id),
+            Credential::AdminSecret => Actor::AdminSecret(principal.user_id),
+            Credential::Open => Actor::Anonymous,
+        }
+    }
+
+    /// Returns the project that the request is about: the one that spans went to, the one in the path, or the one in the
+    /// header of an export that failed.
+    fn project(&self) -> Option<ProjectRef> {
+        if let Some(name) = self.stored.as_ref().and_then(|stored| stored.project.clone()) {
+            return Some(ProjectRef::Name(name));
+        }
+        if self.slot.route.get().is_some_and(|route| route.starts_with("/v1/projects/{project_identifier}")) {
+            let segment = self.uri.path().split('/').nth(3)?;
+            return Some(ProjectRef::parse(&percent_encoding::percent_decode_str(segment).decode_utf8_lossy()));
+        }
+        text(self.project.as_ref()).map(ProjectRef::Name)
+    }
+}
+
+fn text(value: Option<&HeaderValue>) -> Option<String> {
+    value.and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        drop(self.slot.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let actor = self.actor();
+        // Who is not known is remembered for what was refused: wrong credentials and wrong passwords.
+        if actor == Actor::Anonymous && !matches!(self.status, 401 | 403 | 429) {
+            return;
+        }
+        self.recorder.record(Access {
+            at: self.at,
+            actor,
+            method: self.method.as_str().to_owned(),
+            path: self.uri.path().to_owned(),
+            route: self.slot.route.get().cloned(),
+            status: self.status,
+            latency: self.started.elapsed(),
+            bytes_in: self.slot.bytes_in.load(Ordering::Relaxed),
+            bytes_out: self.bytes_out,
+            address: self.address,
+            user_agent: text(self.user_agent.as_ref()),
+            project: self.project(),
+            spans: self.stored.as_ref().map_or(0, |stored| stored.spans as u64),
+            request_id: text(self.request_id.as_ref()).unwrap_or_default(),
+            error: self.told.as_deref().map(str::to_owned),
+        });
+    }
+}
+
+/// The HTTP status that a gRPC status stands for.
+const fn http_status(code: Code) -> u16 {
+    match code {
+        Code::Ok => 200,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => 400,
+        Code::Unauthenticated => 401,
+        Code::PermissionDenied => 403,
+        Code::NotFound => 404,
+        Code::AlreadyExists | Code::Aborted => 409,
+        Code::ResourceExhausted => 429,
+        Code::Cancelled => CLIENT_CLOSED_REQUEST,
+        Code::Unimplemented => 501,
+        Code::Unavailable => 503,
+        Code::DeadlineExceeded => 504,
+        Code::Unknown | Code::Internal | Code::DataLoss => 500,
+    }
+}
+
+/// Layer that counts and remembers requests of the APIs.
+#[derive(Clone, Debug)]
+pub struct MeterLayer(pub Metering);
+
+impl<S> Layer<S> for MeterLayer {
+    type Service = Meter<S>;
+
+    fn layer(&self, inner: S) -> Meter<S> {
+        Meter { inner, metering: self.0.clone() }
+    }
+}
+
+/// Service of [`MeterLayer`].
+#[derive(Clone, Debug)]
+pub struct Meter<S> {
+    inner: S,
+    metering: Metering,
+}
+
+impl<S, B> Service<Request> for Meter<S>
+where
+    S: Service<Request, Response = axum::http::Response<B>>,
+    S::Future: Send + 'static,
+{
+    type Response = axum::http::Response<MeteredBody<B>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let recorder = self.metering.recorder.as_ref().filter(|_| is_api_path(request.uri().path()));
+        let mut pending = recorder.map(|recorder| Pending::new(recorder.clone(), self.metering.clock.now(), &request));
+        if let Some(pending) = &pending {
+            let slot = Arc::clone(&pending.slot);
+            request.extensions_mut().insert(InSlot(Arc::clone(&slot)));
+            if !request.body().is_end_stream() {
+                request = request.map(|body| Body::new(CountedBody { body, slot }));
+            }
+        }
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let response = answer.await?;
+            if let Some(pending) = &mut pending {
+                pending.see(&response);
+            }
+            Ok(response.map(|body| MeteredBody { body, pending }))
+        })
+    }
+}
+
+/// Body of a request whose bytes are counted.
+struct CountedBody {
+    body: Body,
+    slot: Arc<Slot>,
+}
+
+impl HttpBody for CountedBody {
+    type Data = bytes::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.slot.bytes_in.fetch_add(data.len() as u64, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Body of an answer whose bytes are counted; with its end ends the request.
+    #[derive(Debug)]
+    pub struct MeteredBody<B> {
+        #[pin]
+        body: B,
+        pending: Option<Pending>,
+    }
+}
+
+impl<B: HttpBody> HttpBody for MeteredBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.body.poll_frame(cx));
+        if let Some(pending) = this.pending.as_mut() {
+            match &frame {
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        pending.bytes_out += data.remaining() as u64;
+                    } else if let Some(trailers) = frame.trailers_ref() {
+                        pending.see_trailers(trailers);
+                    }
+                }
+                Some(Err(_)) | None => drop(this.pending.take()),
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Layer that notes which route a request took.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteLayer;
+
+impl<S> Layer<S> for RouteLayer {
+    type Service = NoteRoute<S>;
+
+    fn layer(&self, inner: S) -> NoteRoute<S> {
+        NoteRoute { inner }
+    }
+}
+
+/// Service of [`RouteLayer`].
+#[derive(Clone, Debug)]
+pub struct NoteRoute<S> {
+    inner: S,
+}
+
+impl<S: Service<Request>> Service<Request> for NoteRoute<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> S::Future {
+        let extensions = request.extensions();
+        if let (Some(InSlot(slot)), Some(path)) = (extensions.get(), extensions.get::<MatchedPath>()) {
+            let _ = slot.route.set(path.as_str().into());
+        }
+        self.inner.call(request)
+    }
+}
+
+/// Layer that holds identified callers to their limits.
+#[derive(Clone, Debug)]
+pub struct AdmitLayer(pub Option<KeyLimiter>);
+
+impl<S> Layer<S> for AdmitLayer {
+    type Service = Admit<S>;
+
+    fn layer(&self, inner: S) -> Admit<S> {
+        Admit { inner, limiter: self.0.clone() }
+    }
+}
+
+/// Service of [`AdmitLayer`].
+#[derive(Clone, Debug)]
+pub struct Admit<S> {
+    inner: S,
+    limiter: Option<KeyLimiter>,
+}
+
+type Answering<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
+
+impl<S> Service<Request> for Admit<S>
+where
+    S: Service<Request, Response = Response> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Answering<S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let extensions = request.extensions();
+        let Some(Identified::Caller(Ok(principal))) = extensions.get() else {
+            return Either::Left(self.inner.call(request));
+        };
+        let slot = extensions.get::<InSlot>().map(|slot| Arc::clone(&slot.0));
+        if let Some(slot) = &slot {
+            let _ = slot.caller.set(Arc::clone(principal));
+        }
+        let limiter = self.limiter.as_ref().filter(|limiter| limiter.applies_to(principal));
+        let Some((limiter, class)) = limiter.cloned().zip(class_of(&request)) else {
+            return Either::Left(self.inner.call(request));
+        };
+        let principal = Arc::clone(principal);
+        // The clone is kept for the next call; the one that was polled ready takes this one.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        Either::Right(Box::pin(async move {
+            match limiter.admit(&principal, class).await {
+                Ok(admitted) => {
+                    // Kept until the answer's body has ended; without a slot there is none who would know of that.
+                    if let Some(slot) = &slot {
+                        *slot.permit.lock().unwrap_or_else(PoisonError::into_inner) = admitted.permit;
+                    }
+                    let mut response = inner.call(request).await?;
+                    if let Some(standing) = admitted.standing {
+                        tell(standing, response.headers_mut());
+                    }
+                    Ok(response)
+                }
+                Err(exceeded) => {
+                    let error = Error::TooManyRequests { detail: exceeded.detail, retry_after: exceeded.retry_after };
+                    let mut response = if is_grpc(request.uri().path()) {
+                        grpc_error(&error).into_http()
+                    } else {
+                        Problem(error).into_response()
+                    };
+                    if let Some(standing) = exceeded.standing {
+                        tell(standing, response.headers_mut());
+                    }
+                    Ok(response)
+                }
+            }
+        }))
+    }
+}
+
+fn is_grpc(path: &str) -> bool {
+    path.starts_with("/opentelemetry.proto.")
+}
+
+/// Returns what a request is counted as, if it is: logins and pages are not.
+fn class_of(request: &Request) -> Option<Class> {
+    let path = request.uri().path();
+    if is_grpc(path) || path == "/v1/traces" && request.method() == Method::POST {
+        return Some(Class::Ingest);
+    }
+    ["/v1", "/api", "/graphql"]
+        .iter()
+        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        .then_some(Class::Api)
+}
+
+/// Tells a caller how they stand: the trio that everybody reads, and the fields of the IETF draft
+/// (draft-ietf-httpapi-ratelimit-headers-10).
+fn tell(standing: Standing, headers: &mut HeaderMap) {
+    let Standing { class, limit, remaining, reset_at, reset_after } = standing;
+    let seconds = |nanos: u128| nanos.div_ceil(1_000_000_000);
+    let after = seconds(reset_after.as_nanos());
+    let at = seconds(u128::try_from(reset_at.0).unwrap_or(0));
+    let class = class.as_str();
+    let fields = [
+        (HeaderName::from_static("x-ratelimit-limit"), limit.to_string()),
+        (HeaderName::from_static("x-ratelimit-remaining"), remaining.to_string()),
+        (HeaderName::from_static("x-ratelimit-reset"), at.to_string()),
+        (HeaderName::from_static("ratelimit-policy"), format!("\"{class}\";q={limit};w=60")),
+        (HeaderName::from_static("ratelimit"), format!("\"{class}\";r={remaining};t={after}")),
+    ];
+    for (name, value) in fields {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}

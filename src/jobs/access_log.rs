@@ -1,0 +1,40 @@
+//! Removes what the access log and the usage of keys need not keep any longer, in slices.
+
+use std::time::Duration;
+
+use crate::{db::Db, domain::time::Clock, error::Result, store};
+
+/// How often there is a look.
+pub const INTERVAL: Duration = Duration::from_mins(1);
+/// Rows that one transaction removes: few enough that ingest, which waits for the same writer, does not notice.
+const SLICE: i64 = 500;
+/// How long sums are kept: a year and a month, so that two years can be compared month by month.
+const USAGE_KEPT: Duration = Duration::from_hours(24 * 396);
+/// How long an account of a rate limit is kept that has long paid.
+const LEASES_KEPT: Duration = Duration::from_hours(1);
+
+/// Looks once. A retention of zero removes every record.
+pub async fn run(db: &Db, clock: &Clock, retention: Duration) -> Result<()> {
+    let now = clock.now();
+    loop {
+        let mut tx = db.begin().await?;
+        let removed = store::access_logs::delete_old(tx.conn(), now.minus(retention), SLICE).await?;
+        tx.commit().await?;
+        if removed == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    loop {
+        let mut tx = db.begin().await?;
+        let removed = store::usage::delete_old(tx.conn(), now.minus(USAGE_KEPT), SLICE).await?;
+        tx.commit().await?;
+        if removed == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let mut tx = db.begin().await?;
+    store::rate_leases::delete_old(tx.conn(), now.minus(LEASES_KEPT)).await?;
+    tx.commit().await
+}

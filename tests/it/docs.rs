@@ -1,0 +1,55 @@
+//! What the guides in `docs/` tell people to type is typed here, against the real binary.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::support::{Engine, app::ADMIN_SECRET, process::Process};
+
+/// The blocks between fences of a language, in their order, without their indentation.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut block: Option<(usize, String)> = None;
+    for line in text.lines() {
+        let trimmed = line.trim_start();
+        match &mut block {
+            None if trimmed == format!("```{language}") => block = Some((line.len() - trimmed.len(), String::new())),
+            None => {}
+            Some(_) if trimmed == "```" => found.extend(block.take().map(|(_, text)| text)),
+            Some((indent, text)) => {
+                text.push_str(line.get(*indent..).unwrap_or_default());
+                text.push('\n');
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_curl_examples_of_the_guide_to_keys_work() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api-keys.md");
+    let examples = blocks(&fs::read_to_string(guide).unwrap(), "bash");
+    let curls: usize = examples.iter().map(|e| e.matches("curl ").count()).sum();
+    assert!(curls >= 12, "{curls}");
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(Engine::Sqlite, dir.path(), "").await;
+    let made = reqwest::Client::new()
+        .post(process.url("/api/v1/api-keys"))
+        .bearer_auth(ADMIN_SECRET)
+        .json(&serde_json::json!({"name": "for the guide", "preset": "admin"}))
+        .send()
+        .await
+        .unwrap();
+    let made: serde_json::Value = made.json().await.unwrap();
+    // One shell, as a reader has: later examples use what earlier ones set.
+    let script = format!("set -euo pipefail\n{}", examples.join("\necho\n"));
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .env("PHOENIX_HOST_URL", process.url(""))
+        .env("PHOENIX_API_KEY", made["key"].as_str().unwrap())
+        .output()
+        .unwrap();
+    let (said, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{failed}");
+    for expected in ["CI/CD Pipeline", "\"description\":\"Dashboards\"", "\"previousSecret\":{", "api_key.revoke"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
