@@ -24,7 +24,7 @@ interface KeyListProps {
   readonly isFiltered: boolean;
   readonly hasOwners: boolean;
   /** What is said when there is not one key. */
-  readonly empty: { readonly title: string; readonly text: ReactNode; readonly action: ReactNode };
+  readonly empty: { readonly title: string; readonly text: ReactNode };
   readonly onClearFilter: () => void;
 }
 
@@ -87,7 +87,7 @@ export function KeyList({ base, label, filter, isFiltered, hasOwners, empty, onC
         isFiltered ? (
           <State icon={FilterX} title="No key is like that" role="status" actions={<Button onClick={onClearFilter}>Show all keys</Button>} />
         ) : (
-          <State icon={KeyRound} title={empty.title} actions={empty.action}>
+          <State icon={KeyRound} title={empty.title}>
             {empty.text}
           </State>
         )

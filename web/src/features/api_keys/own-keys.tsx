@@ -39,7 +39,6 @@ export function OwnKeys({ viewer }: { readonly viewer: Viewer }) {
         empty={{
           title: "You have no keys yet",
           text: role === "VIEWER" ? "A key lets a script read what you can read." : "A key lets a script or a notebook send and read traces in your name.",
-          action: create,
         }}
       />
       <CreateDialog

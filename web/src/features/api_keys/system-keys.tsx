@@ -60,7 +60,6 @@ export function SystemKeys() {
               Make the first one, and give it to a service as <code>PHOENIX_API_KEY</code>.
             </>
           ),
-          action: create,
         }}
       />
       <CreateDialog
