@@ -445,7 +445,7 @@ test("what happens in one tab is known in the other", async () => {
   await fillSignIn(sessionDialog(two), member);
   for (const page of [one, two]) {
     await sessionDialog(page).waitFor({ state: "detached" });
-    await page.getByText("This session").waitFor();
+    await page.getByText("This session", { exact: true }).waitFor();
   }
   await one.getByRole("button", { name: /^Account of/ }).click();
   await one.getByRole("menuitem", { name: "Sign out", exact: true }).click();
@@ -462,7 +462,7 @@ test("signing out ends this session, or all of them", async () => {
   await here.page.getByRole("menuitem", { name: "Sign out", exact: true }).click();
   await here.page.waitForURL(`${base}/login`);
   await there.page.goto(`${base}/profile/sessions`);
-  await there.page.getByText("This session").waitFor();
+  await there.page.getByText("This session", { exact: true }).waitFor();
 
   await signIn(here.page, base, viewer, newPassword);
   await here.page.goto(`${base}/profile/account`);
@@ -488,7 +488,7 @@ test("a session can be ended from another one", async () => {
   await page.getByRole("button", { name: "End all others" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: /^End session/ }).click();
   await eventually(async () => assert.equal(await page.getByRole("list", { name: "Your sessions" }).getByRole("listitem").count(), 1));
-  await page.getByText("This session").waitFor();
+  await page.getByText("This session", { exact: true }).waitFor();
   await other.page.getByRole("navigation", { name: "Profile" }).getByRole("link", { name: "API keys" }).click();
   await sessionDialog(other.page).getByText("ended from elsewhere").waitFor();
   await fillSignIn(sessionDialog(other.page), viewer);
