@@ -248,6 +248,8 @@ for (const [width, theme] of [[1280, "light"], [390, "dark"]]) {
 async function askForLink(page, email) {
   await page.goto(`${base}/login`);
   await page.getByRole("link", { name: "Forgot password?" }).click();
+  // The page that is left has such a field, too.
+  await page.getByRole("heading", { name: "Forgot your password?" }).waitFor();
   await page.getByLabel("E-mail").fill(email);
   await page.getByRole("button", { name: "Send the link" }).click();
 }
