@@ -47,6 +47,9 @@ const WINDOW: i64 = 60_000_000_000;
 const SLICE: u32 = 50;
 /// After this long without use, in nanoseconds, a lease is given back.
 const IDLE: i64 = 2_000_000_000;
+/// After an exchange found an account empty there is no other about it for this long, in nanoseconds: callers who go on
+/// asking must not make the database busy.
+const PAUSE: i64 = 50_000_000;
 /// How long a request waits for an exchange before it is judged by what this process knows.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -347,6 +350,8 @@ struct Inner {
     now: Notify,
     /// Some lease is nearly used up.
     soon: Notify,
+    /// A request waited in vain: until an exchange succeeds again nobody waits.
+    stalled: AtomicBool,
 }
 
 /// One line of an exchange with the other processes.
@@ -377,6 +382,7 @@ impl KeyLimiter {
             shared: AtomicBool::new(false),
             now: Notify::new(),
             soon: Notify::new(),
+            stalled: AtomicBool::new(false),
         }))
     }
 
@@ -450,6 +456,11 @@ impl KeyLimiter {
                     }
                     return taken;
                 }
+                if self.0.stalled.load(Ordering::Relaxed) {
+                    account.used += 1;
+                    self.0.soon.notify_one();
+                    return account.take(class, rate, self.0.clock.now().0);
+                }
                 account.waiting += 1;
                 Waiting(bucket)
             };
@@ -457,6 +468,7 @@ impl KeyLimiter {
             let answered = tokio::time::timeout(PATIENCE, exchanged).await.is_ok();
             drop(waiting);
             if !answered {
+                self.0.stalled.store(true, Ordering::Relaxed);
                 return alone(&mut bucket.account());
             }
         }
@@ -518,6 +530,9 @@ impl KeyLimiter {
     /// Takes in what an exchange gave: requests granted and when the account will have paid; `None` when it failed, and
     /// this process must judge by itself.
     pub fn settle(&self, wish: &Wish, answer: Option<(i64, UnixNanos)>) {
+        if answer.is_some() {
+            self.0.stalled.store(false, Ordering::Relaxed);
+        }
         let bucket = wish.meter.bucket(wish.class);
         let mut account = bucket.account();
         if wish.wanted > 0 {
@@ -528,7 +543,8 @@ impl KeyLimiter {
             });
             account.leased += granted;
             account.paid_at = paid_at.0;
-            account.closed_until = if granted == 0 { wish.rate.opens_at(paid_at.0) } else { 0 };
+            let now = self.0.clock.now().0;
+            account.closed_until = if granted == 0 { wish.rate.opens_at(paid_at.0).max(now + PAUSE) } else { 0 };
         } else if let Some((_, paid_at)) = answer {
             account.paid_at = paid_at.0;
         }
@@ -638,5 +654,22 @@ mod tests {
         let wishes = limiter.wishes();
         assert_eq!(wishes.iter().map(|w| w.wanted).collect::<Vec<_>>(), [-2]);
         assert_eq!(bucket.account().leased, 0);
+    }
+
+    #[tokio::test]
+    async fn without_an_answer_one_request_waits_and_then_this_process_judges_by_itself() {
+        let (limiter, _) = limiter(KeyLimits { api_per_minute: Some(10), ..KeyLimits::default() });
+        limiter.share(true);
+        let started = std::time::Instant::now();
+        for _ in 0..10 {
+            assert!(limiter.admit(&key(1), Class::Api).await.is_ok());
+        }
+        assert!(limiter.admit(&key(1), Class::Api).await.is_err());
+        assert!(started.elapsed() < 2 * PATIENCE, "{:?}", started.elapsed());
+        // What is asked for next finds out whether there is an answer again.
+        let wishes = limiter.wishes();
+        assert!(!wishes.is_empty());
+        limiter.settle(&wishes[0], Some((1, UnixNanos(0))));
+        assert!(!limiter.0.stalled.load(Ordering::Relaxed));
     }
 }

@@ -196,7 +196,7 @@ pub struct AuthConfig {
     )]
     pub csrf_trusted_origins: List<String>,
 
-    /// Lifts the limit on login and token requests an address may make.
+    /// Lifts every rate limit: of the login and token requests of an address, and those of API keys.
     #[arg(
         long,
         env = "PHOENIX_DISABLE_RATE_LIMIT",

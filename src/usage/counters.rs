@@ -19,8 +19,12 @@ const SHARDS: usize = 16;
 type Shard = HashMap<ApiKeyId, Counted>;
 
 /// What each key was used for since the last look.
-#[derive(Debug, Default)]
-pub(super) struct Counters([Mutex<Shard>; SHARDS]);
+#[derive(Debug)]
+pub(super) struct Counters {
+    shards: [Mutex<Shard>; SHARDS],
+    /// Whether addresses are counted: nobody asks for them without a database of countries.
+    by_address: bool,
+}
 
 /// What one key was used for.
 #[derive(Debug)]
@@ -35,9 +39,13 @@ pub(super) struct Counted {
 }
 
 impl Counters {
+    pub(super) fn new(by_address: bool) -> Self {
+        Self { shards: Default::default(), by_address }
+    }
+
     fn shard(&self, key: ApiKeyId) -> MutexGuard<'_, Shard> {
         let index = usize::try_from(key.0.rem_euclid(16)).unwrap_or(0);
-        self.0[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a request, if it came with a key.
@@ -56,7 +64,9 @@ impl Counters {
         let mut shard = self.shard(key);
         let counted = shard.entry(key).or_insert_with(|| Counted::begin(access));
         counted.sums.entry((hour, route, class)).or_default().add(&sums);
-        *counted.addresses.entry((hour, access.address)).or_default() += 1;
+        if self.by_address {
+            *counted.addresses.entry((hour, access.address)).or_default() += 1;
+        }
         if access.at >= counted.at {
             counted.at = access.at;
             counted.address = access.address;
@@ -67,7 +77,7 @@ impl Counters {
     /// Takes everything out.
     pub(super) fn take(&self) -> HashMap<ApiKeyId, Counted> {
         let mut all = HashMap::new();
-        for shard in &self.0 {
+        for shard in &self.shards {
             all.extend(std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner)));
         }
         all

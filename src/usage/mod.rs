@@ -3,7 +3,7 @@
 //! A request that is over is counted in memory and put into a bounded queue, and neither waits for anything: some sums
 //! under a lock that nobody holds for longer than that, and one send. One task writes what has gathered, once a second
 //! or when there is much, in one transaction: one statement for the log and one for each table of sums. When the queue
-//! is full a record is dropped, and a warning at most once a minute says how many; the sums are not affected. When the
+//! is full, or many requests of nobody known were refused within a second, a record is dropped, and a warning at most once a minute says how many; the sums are not affected. When the
 //! database does not answer, both are kept, the log up to a bound, and written later. At stop the task writes what is
 //! left: it ends when the last [`Recorder`] is gone.
 //!
@@ -16,18 +16,26 @@ mod writer;
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{db::Db, domain::access::Access};
+use crate::{
+    db::Db,
+    domain::{
+        access::{Access, Actor},
+        time::UnixNanos,
+    },
+};
 use counters::Counters;
 use geo::Geography;
 
 /// Records that may wait.
 const QUEUE: usize = 10_000;
+/// Refused requests of nobody known that are written in a second.
+const STRANGERS_A_SECOND: u64 = 200;
 
 /// What is remembered.
 #[derive(Debug, Default)]
@@ -45,10 +53,30 @@ enum Message {
     Flush(oneshot::Sender<()>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     counters: Counters,
     dropped: AtomicU64,
+    strangers: Strangers,
+}
+
+/// Refused requests of nobody known, as many as a second may bring into the log. They cost their sender nothing: without
+/// a bound anyone could fill the database.
+#[derive(Debug, Default)]
+struct Strangers {
+    second: AtomicI64,
+    seen: AtomicU64,
+}
+
+impl Strangers {
+    /// Whether one more has room. Two threads that meet at the turn of a second may let a few more in.
+    fn admit(&self, at: UnixNanos) -> bool {
+        let second = at.unix_seconds();
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            self.seen.store(0, Ordering::Relaxed);
+        }
+        self.seen.fetch_add(1, Ordering::Relaxed) < STRANGERS_A_SECOND
+    }
 }
 
 /// The way into both; cheap to clone.
@@ -64,7 +92,11 @@ impl Recorder {
     #[must_use]
     pub fn start(db: Db, options: Options) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            counters: Counters::new(options.geography.is_some()),
+            dropped: AtomicU64::new(0),
+            strangers: Strangers::default(),
+        });
         let log = options.log;
         let writer = writer::Writer::new(db, options, Arc::clone(&shared));
         #[expect(
@@ -78,7 +110,11 @@ impl Recorder {
     /// Remembers a request that is over. Never waits.
     pub fn record(&self, access: Access) {
         self.shared.counters.count(&access);
-        if self.log && self.queue.try_send(Message::Record(Box::new(access))).is_err() {
+        if !self.log {
+            return;
+        }
+        let has_room = access.actor != Actor::Anonymous || self.shared.strangers.admit(access.at);
+        if !has_room || self.queue.try_send(Message::Record(Box::new(access))).is_err() {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -88,6 +124,101 @@ impl Recorder {
         let (done, wait) = oneshot::channel();
         if self.queue.send(Message::Flush(done)).await.is_ok() {
             let _ = wait.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        db::{on, testing::db_test},
+        domain::{
+            access::AccessFilter,
+            api_key::KeyKind,
+            id::{ApiKeyId, UserId},
+            page::{Order, PageRequest},
+        },
+        store,
+    };
+
+    fn access(actor: Actor) -> Access {
+        Access {
+            at: UnixNanos(7_200_000_000_000),
+            actor,
+            method: "GET".to_owned(),
+            path: "/v1/projects".to_owned(),
+            route: None,
+            status: 200,
+            latency: Duration::from_micros(1),
+            bytes_in: 1,
+            bytes_out: 2,
+            address: [192, 0, 2, 1].into(),
+            user_agent: None,
+            project: None,
+            spans: 3,
+            request_id: String::new(),
+            error: None,
+        }
+    }
+
+    async fn written(db: &Db) -> (usize, i64) {
+        let mut reader = db.read().await.unwrap();
+        let page = PageRequest { from: None, limit: 50_000, order: Order::Desc };
+        let records = store::access_logs::list(reader.conn(), &AccessFilter::default(), page).await.unwrap();
+        let (start, end) = (UnixNanos(0), UnixNanos(i64::MAX));
+        let sums = store::usage::sums(reader.conn(), ApiKeyId(1), start, end, 1).await.unwrap();
+        (records.items.len(), sums.iter().map(|row| row.sums.requests).sum())
+    }
+
+    const KEY: Actor = Actor::Key(ApiKeyId(1), KeyKind::User, UserId(2));
+
+    db_test! {
+        async fn what_does_not_fit_is_dropped_but_counted_and_all_is_written_at_the_end(db: Db) {
+            let (recorder, task) = Recorder::start(db.clone(), Options { log: true, ..Options::default() });
+            // Nothing gives way to the task in between.
+            for _ in 0..QUEUE + 50 {
+                recorder.record(access(KEY));
+            }
+            assert_eq!(recorder.shared.dropped.load(Ordering::Relaxed), 50);
+            drop(recorder);
+            task.await.unwrap();
+            assert_eq!(written(&db).await, (QUEUE, 10_050));
+        }
+    }
+
+    db_test! {
+        async fn what_could_not_be_written_is_written_later(db: Db) {
+            let (recorder, _task) = Recorder::start(db.clone(), Options { log: true, ..Options::default() });
+            let rename = async |from: &str, to: &str| {
+                let mut tx = db.begin().await.unwrap();
+                let text = format!("ALTER TABLE {from} RENAME TO {to}");
+                let renamed = on!(tx.conn(), |c| sqlx::query(sqlx::AssertSqlSafe(text)).execute(c).await.map(|_| ()));
+                renamed.unwrap();
+                tx.commit().await.unwrap();
+            };
+            rename("api_key_usage", "elsewhere").await;
+            recorder.record(access(KEY));
+            recorder.flush().await;
+            recorder.record(access(KEY));
+            recorder.flush().await;
+            rename("elsewhere", "api_key_usage").await;
+            recorder.flush().await;
+            assert_eq!(written(&db).await, (2, 2));
+        }
+    }
+
+    db_test! {
+        async fn strangers_cannot_fill_the_log(db: Db) {
+            let (recorder, _task) = Recorder::start(db.clone(), Options { log: true, ..Options::default() });
+            for _ in 0..300 {
+                recorder.record(access(Actor::Anonymous));
+            }
+            recorder.record(Access { at: UnixNanos(7_201_000_000_000), ..access(Actor::Anonymous) });
+            recorder.flush().await;
+            assert_eq!(written(&db).await, (201, 0));
         }
     }
 }
