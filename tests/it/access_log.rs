@@ -131,6 +131,21 @@ both_engines! {
         assert_eq!(some.text().lines().count(), 2);
     }
 
+    async fn an_export_that_is_compressed_ends_well(engine) {
+        let app = TestApp::new(engine).await;
+        let admin = app.admin_secret();
+        for _ in 0..20 {
+            admin.get("/v1/projects").await.expect(200);
+        }
+        logs(&app, "").await;
+        let zipped = admin.header("accept", "application/x-ndjson").header("accept-encoding", "gzip");
+        let answer = zipped.get("/api/v1/access-logs").await.expect(200);
+        assert_eq!(answer.header("content-encoding"), "gzip");
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(answer.body.as_slice()), &mut text).unwrap();
+        assert!(text.lines().count() >= 20, "{text}");
+    }
+
     async fn ndjson_goes_on_past_a_page(engine) {
         let app = TestApp::new(engine).await;
         let key = app.key(Role::Member, None).await;

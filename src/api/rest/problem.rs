@@ -117,8 +117,9 @@ pub fn add_headers(error: &Error, headers: &mut HeaderMap) {
             &format!("Bearer realm=\"Arize Phoenix\", error=\"insufficient_scope\", scope=\"{scope}\""),
         ),
         Error::TooManyRequests { retry_after, .. } | Error::Unavailable { retry_after, .. } => {
-            // Whole seconds, and never zero: that would ask for no waiting at all.
-            set(headers, header::RETRY_AFTER, &retry_after.as_secs().max(1).to_string());
+            // Whole seconds, rounded up: who comes a moment too early is refused again.
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            set(headers, header::RETRY_AFTER, &seconds.max(1).to_string());
         }
         _ => {}
     }

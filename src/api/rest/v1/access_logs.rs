@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse as _, Response},
 };
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -269,7 +269,8 @@ where
             }
         }
     });
-    ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(pages)).into_response()
+    // Compression asks once more after the end, which an unfolded stream does not bear.
+    ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(pages.fuse())).into_response()
 }
 
 /// Lists the access log, newest first
