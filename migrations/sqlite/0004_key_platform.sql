@@ -5,7 +5,6 @@ ALTER TABLE api_keys ADD COLUMN plan TEXT;
 ALTER TABLE api_keys ADD COLUMN ingest_per_minute INTEGER;
 ALTER TABLE api_keys ADD COLUMN api_per_minute INTEGER;
 ALTER TABLE api_keys ADD COLUMN concurrent INTEGER;
-ALTER TABLE api_keys ADD COLUMN last_used_at INTEGER;
 ALTER TABLE api_keys ADD COLUMN previous_digest BLOB;
 ALTER TABLE api_keys ADD COLUMN previous_masked TEXT;
 ALTER TABLE api_keys ADD COLUMN previous_expires_at INTEGER;

@@ -21,7 +21,8 @@ macro_rules! columns {
     () => {
         "id, kind, environment, user_id, created_by, name, description, masked, digest, role, scopes, \
          bound_to_projects, plan, ingest_per_minute, api_per_minute, concurrent, created_at, expires_at, revoked_at, \
-         last_used_at, previous_digest, previous_masked, previous_expires_at"
+         (SELECT at FROM api_key_last_used WHERE key_id = api_keys.id) AS last_used_at, previous_digest, \
+         previous_masked, previous_expires_at"
     };
 }
 

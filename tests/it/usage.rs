@@ -62,6 +62,10 @@ both_engines! {
         let series = day["series"].as_array().unwrap();
         assert_eq!((series.len(), &series[29]["requests"], &series[28]["requests"]), (30, &json!(1), &json!(6)));
         assert_eq!(day["lastUsed"], json!({"at": "2026-06-02T12:00:00+00:00", "ip": "127.0.0.1", "userAgent": "tests/2", "country": null}));
+        let shown = app.admin_secret().get(&format!("/api/v1/api-keys/{id}")).await.expect(200).json();
+        assert!(shown["lastUsedAt"].as_str().unwrap().starts_with("2026-06-02T12:00:00"), "{shown}");
+        let listed = app.admin_secret().get("/api/v1/api-keys").await.expect(200).json();
+        assert_eq!(listed["data"][0]["lastUsedAt"], shown["lastUsedAt"]);
         assert_eq!(day["byCountry"], json!([]));
         let hours = usage(&app, &id, "?interval=hour&start=2026-06-01T12:30:00Z&end=2026-06-01T14:00:00Z").await;
         assert_eq!((&hours["start"], &hours["end"]), (&json!("2026-06-01T12:00:00+00:00"), &json!("2026-06-01T14:00:00+00:00")));
