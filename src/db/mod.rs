@@ -162,6 +162,16 @@ impl Listener {
     }
 }
 
+impl Conn<'_> {
+    /// Lends the connection for one call.
+    pub fn reborrow(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(c) => Conn::Sqlite(c),
+            Self::Postgres(c) => Conn::Postgres(c),
+        }
+    }
+}
+
 impl Reader {
     /// Borrows the connection.
     pub fn conn(&mut self) -> Conn<'_> {

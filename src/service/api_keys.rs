@@ -375,19 +375,12 @@ async fn find_owner(mut conn: Conn<'_>, text: &str) -> Result<Option<UserId>> {
     if let Some(id) = GlobalId::decode_as(text, "User") {
         return Ok(Some(UserId(id)));
     }
-    let by_name = store::users::find_by_username(reborrow(&mut conn), text).await?;
+    let by_name = store::users::find_by_username(conn.reborrow(), text).await?;
     if let Some(user) = by_name {
         return Ok(Some(user.id));
     }
     let email = crate::domain::user::normalize_email(text);
     Ok(store::users::find_by_email(conn, &email).await?.map(|user| user.id))
-}
-
-fn reborrow<'a>(conn: &'a mut Conn<'_>) -> Conn<'a> {
-    match conn {
-        Conn::Sqlite(c) => Conn::Sqlite(c),
-        Conn::Postgres(c) => Conn::Postgres(c),
-    }
 }
 
 /// Returns a key that the caller may see, whatever its state.
@@ -621,7 +614,7 @@ async fn describe<S: Access>(cx: &Cx<S>, mut conn: Conn<'_>, keys: Vec<ApiKey>) 
     let users: HashMap<UserId, User> = if users.is_empty() {
         HashMap::new()
     } else {
-        let found = store::users::list_by_ids(reborrow(&mut conn), &users).await?;
+        let found = store::users::list_by_ids(conn.reborrow(), &users).await?;
         found.into_iter().map(|user| (user.id, user)).collect()
     };
     let projects = if projects.is_empty() {

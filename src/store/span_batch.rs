@@ -222,10 +222,7 @@ async fn roll_up(mut conn: Conn<'_>, rows: &[Row<'_>], shard: i16) -> Result<()>
             prompt_tokens: sum.prompt_tokens,
             completion_tokens: sum.completion_tokens,
         };
-        match &mut conn {
-            Conn::Sqlite(c) => add_stats(Conn::Sqlite(c), project_id, shard, &delta).await?,
-            Conn::Postgres(c) => add_stats(Conn::Postgres(c), project_id, shard, &delta).await?,
-        }
+        add_stats(conn.reborrow(), project_id, shard, &delta).await?;
     }
     Ok(())
 }

@@ -3,7 +3,11 @@
 //! The service that is generated from the protocol decodes a message as it comes in, however many come in at once, and
 //! a decoded message is several times as large. Here it is taken as bytes, and decoded in its turn like one over HTTP.
 
-use std::{pin::Pin, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes},
@@ -23,7 +27,7 @@ use tonic::{
 use tonic_prost::ProstEncoder;
 use tower_http::timeout::TimeoutBody;
 
-use super::{decode::decode, status::grpc_error};
+use super::{INLINE_BYTES, SENDER_PATIENCE, decode::decode, decode_in_turn, status::grpc_error};
 use crate::{
     api::metering::Stored,
     domain::scope::TracesWrite,
@@ -41,8 +45,9 @@ pub const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/{me
 
 /// The largest message that is taken, in bytes, before and after decompression.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
-/// How long a sender may pause within a message.
-const SENDER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a message may take to come before its turn goes to another: senders that are slow on purpose must not keep
+/// the others out.
+const TURN: Duration = Duration::from_secs(10);
 
 /// Takes a call. It is refused by its headers before its message is read.
 pub async fn call(State(services): State<Services>, Path(method): Path<String>, request: Request) -> Response {
@@ -64,13 +69,36 @@ pub async fn call(State(services): State<Services>, Path(method): Path<String>, 
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let request = request.map(|body| Body::new(TimeoutBody::new(SENDER_PATIENCE, body)));
-    grpc.unary(ExportMethod { cx, turn: Some(turn) }, request).await.map(Body::new)
+    let turn = Turn::new(turn);
+    let mut answer = pin!(grpc.unary(ExportMethod { cx, turn: turn.clone() }, request));
+    let answer = match tokio::time::timeout(TURN, answer.as_mut()).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            turn.give_back();
+            answer.await
+        }
+    };
+    answer.map(Body::new)
+}
+
+/// A turn to be read, until it is given back.
+#[derive(Clone)]
+struct Turn(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Turn {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(Mutex::new(Some(permit))))
+    }
+
+    fn give_back(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 /// The method, for one call.
 struct ExportMethod {
     cx: Cx<TracesWrite>,
-    turn: Option<OwnedSemaphorePermit>,
+    turn: Turn,
 }
 
 impl UnaryService<Bytes> for ExportMethod {
@@ -78,7 +106,7 @@ impl UnaryService<Bytes> for ExportMethod {
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Self::Response>, Status>> + Send>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let (cx, turn) = (self.cx.clone(), self.turn.take());
+        let (cx, turn) = (self.cx.clone(), self.turn.clone());
         Box::pin(async move {
             let (metadata, _, message) = request.into_parts();
             let project = metadata.get("x-project-name").and_then(|v| v.to_str().ok()).map(str::to_owned);
@@ -94,19 +122,16 @@ impl UnaryService<Bytes> for ExportMethod {
     }
 }
 
-/// Messages up to this size are decoded on the async thread; larger ones would hold up the others on it.
-const INLINE_BYTES: usize = 128 * 1_024;
-
 async fn take(
     cx: &Cx<TracesWrite>,
     message: Bytes,
     project: Option<String>,
-    reading: Option<OwnedSemaphorePermit>,
+    reading: Turn,
 ) -> Result<(Stored, Rejected)> {
     let services = cx.services();
     let mut reservation = services.ingest().reserve();
     reservation.wait_for(message.len()).await?;
-    drop(reading);
+    reading.give_back();
     let default_project = services.settings().default_project.clone();
     let is_small = message.len() <= INLINE_BYTES;
     let work = move || -> Result<(Export, Reservation)> {
@@ -114,17 +139,7 @@ async fn take(
             .map_err(|e| Error::Malformed(format!("Message is no ExportTraceServiceRequest: {e}").into()))?;
         Ok((decode(request, project.as_deref(), &default_project), reservation))
     };
-    let (export, reservation) = if is_small {
-        work()?
-    } else {
-        let turn = services.ingest().turn_to_decode().await?;
-        let decoded = tokio::task::spawn_blocking(move || {
-            let decoded = work();
-            drop(turn);
-            decoded
-        });
-        decoded.await.map_err(Error::internal)??
-    };
+    let (export, reservation) = decode_in_turn(services, is_small, work).await?;
     let stored = Stored::of(&export);
     Ok((stored, ingest::export(cx, export, reservation).await?))
 }

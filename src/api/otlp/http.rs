@@ -2,7 +2,7 @@
 //!
 //! Answers in the encoding of the request (OTLP specification, section OTLP/HTTP Response).
 
-use std::{io::Read, time::Duration};
+use std::io::Read;
 
 use axum::{
     body::{Body, Bytes},
@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use prost::Message as _;
 
-use super::{decode::decode, status};
+use super::{INLINE_BYTES, SENDER_PATIENCE, decode::decode, decode_in_turn, status};
 use crate::{
     api::metering::Stored,
     domain::scope::TracesWrite,
@@ -90,9 +90,6 @@ pub struct BodyLimits {
     pub decompressed: usize,
 }
 
-/// Bodies up to this size are decoded on the async thread; larger ones would hold up the others on it.
-const INLINE_BYTES: usize = 128 * 1_024;
-
 /// Takes an export request. Not in the OpenAPI document: the wire is OTLP's own.
 pub async fn export(cx: Cx<TracesWrite>, State(limits): State<BodyLimits>, headers: HeaderMap, body: Body) -> Response {
     let encoding = match Encoding::of_request(&headers) {
@@ -133,17 +130,7 @@ async fn take(
     };
     let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let small = compression == Compression::None && length.is_some_and(|n: usize| n <= INLINE_BYTES);
-    let (export, reservation) = if small {
-        work()?
-    } else {
-        let turn = services.ingest().turn_to_decode().await?;
-        let decoded = tokio::task::spawn_blocking(move || {
-            let decoded = work();
-            drop(turn);
-            decoded
-        });
-        decoded.await.map_err(Error::internal)??
-    };
+    let (export, reservation) = decode_in_turn(services, small, work).await?;
     let stored = Stored::of(&export);
     let rejected = ingest::export(cx, export, reservation).await?;
     let stored = stored.less(&rejected);
@@ -180,9 +167,6 @@ async fn read(mut body: Body, headers: &HeaderMap, limit: usize, reservation: &m
     }
     Ok(raw)
 }
-
-/// How long a sender may pause within a body: what it has sent so far holds memory that others wait for.
-const SENDER_PATIENCE: Duration = Duration::from_secs(30);
 
 async fn next_frame(body: &mut Body) -> Result<Option<Result<Frame<Bytes>, axum::Error>>> {
     let frame = tokio::time::timeout(SENDER_PATIENCE, body.frame()).await;
