@@ -1,21 +1,16 @@
 import { useQuery } from "@tanstack/react-query";
 import { SectionedPage } from "@/components/page";
-import { platformOptions } from "@/features/api_keys/platform";
 import { isAdmin, viewerOptions } from "@/features/auth/session";
 
 const general = { to: "/settings/general", label: "General" };
 const forAdmins = [
   { to: "/settings/users", label: "Users" },
   { to: "/settings/api-keys", label: "API keys" },
-];
-const logs = [
   { to: "/settings/access-log", label: "Access log" },
   { to: "/settings/audit-log", label: "Audit log" },
 ];
 
 export function Component() {
   const { data: viewer } = useQuery(viewerOptions);
-  const admin = isAdmin(viewer);
-  const keepsLogs = useQuery({ ...platformOptions, enabled: admin }).data === true;
-  return <SectionedPage title="Settings" sections={[general, ...(admin ? forAdmins : []), ...(keepsLogs ? logs : [])]} />;
+  return <SectionedPage title="Settings" sections={[general, ...(isAdmin(viewer) ? forAdmins : [])]} />;
 }

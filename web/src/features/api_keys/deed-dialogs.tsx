@@ -139,7 +139,7 @@ function Breaks({ target }: { readonly target: Key }) {
   );
 }
 
-function isUnused(key: Key, usage: KeyUsage | null | undefined): boolean {
+function isUnused(key: Key, usage: KeyUsage | undefined): boolean {
   return key.lastUsedAt === null && (usage?.lastUsed ?? null) === null && (usage?.totals.requests ?? 0) === 0;
 }
 

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import { ApiError, asApiError, errorOfResponse } from "@/api/errors";
+import { errorOfResponse } from "@/api/errors";
 import type { components } from "@/api/generated/rest";
 import { queryClient } from "@/api/query-client";
 import { rest } from "@/api/rest";
@@ -17,28 +17,13 @@ interface Answered<Data> {
   readonly response: Response;
 }
 
-/** What was answered, or the reason why not. A page where data should be is a server that does not know the address. */
+/** What was answered, or the reason why not. */
 export async function answerOf<Data>({ data, error, response }: Answered<Data>): Promise<Data> {
   if (data !== undefined) return data;
   throw await errorOfResponse(new Response(JSON.stringify(error ?? null), response));
 }
 
 const KEYS = "key-platform";
-
-/** Whether the server has more than the plain keys of old. */
-export const platformOptions = queryOptions({
-  queryKey: [KEYS, "exists"],
-  queryFn: async ({ signal }) => {
-    try {
-      await answerOf(await rest.GET("/api/v1/api-keys", { params: { query: { limit: 1 } }, signal }));
-      return true;
-    } catch (thrown) {
-      if (asApiError(thrown).failure === "notFound") return false;
-      throw thrown;
-    }
-  },
-  staleTime: Infinity,
-});
 
 export interface KeyFilter {
   readonly kind?: "user" | "system";
@@ -68,15 +53,8 @@ export const keyOptions = (id: string) =>
 export const usageOptions = (id: string, range: UsageRange, start: string) =>
   queryOptions({
     queryKey: [KEYS, "usage", id, range.id],
-    queryFn: async ({ signal }) => {
-      try {
-        return await answerOf(await rest.GET("/api/v1/api-keys/{api_key_id}/usage", { params: { ...path(id), query: { start, interval: range.interval } }, signal }));
-      } catch (thrown) {
-        // The key itself was just shown: this server counts nothing.
-        if (thrown instanceof ApiError && thrown.failure === "notFound") return null;
-        throw thrown;
-      }
-    },
+    queryFn: async ({ signal }) =>
+      answerOf(await rest.GET("/api/v1/api-keys/{api_key_id}/usage", { params: { ...path(id), query: { start, interval: range.interval } }, signal })),
   });
 
 export function keysChanged(): void {

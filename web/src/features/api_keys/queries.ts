@@ -1,64 +1,4 @@
-import { queryOptions } from "@tanstack/react-query";
-import { execute, graphql, type ResultOf, type VariablesOf } from "@/api/graphql";
-
-const SystemApiKeysQuery = graphql(`
-  query SystemApiKeys {
-    systemApiKeys {
-      id
-      name
-      description
-      createdAt
-      expiresAt
-    }
-  }
-`);
-
-const OwnApiKeysQuery = graphql(`
-  query OwnApiKeys {
-    viewer {
-      id
-      apiKeys {
-        id
-        name
-        description
-        createdAt
-        expiresAt
-      }
-    }
-  }
-`);
-
-const CreateSystemApiKeyMutation = graphql(`
-  mutation CreateSystemApiKey($input: CreateApiKeyInput!) {
-    createSystemApiKey(input: $input) {
-      jwt
-      apiKey {
-        id
-        name
-      }
-    }
-  }
-`);
-
-const CreateUserApiKeyMutation = graphql(`
-  mutation CreateUserApiKey($input: CreateUserApiKeyInput!) {
-    createUserApiKey(input: $input) {
-      jwt
-      apiKey {
-        id
-        name
-      }
-    }
-  }
-`);
-
-const DeleteSystemApiKeyMutation = graphql(`
-  mutation DeleteSystemApiKey($input: DeleteApiKeyInput!) {
-    deleteSystemApiKey(input: $input) {
-      apiKeyId
-    }
-  }
-`);
+import { execute, graphql } from "@/api/graphql";
 
 const DeleteUserApiKeyMutation = graphql(`
   mutation DeleteUserApiKey($input: DeleteApiKeyInput!) {
@@ -68,31 +8,13 @@ const DeleteUserApiKeyMutation = graphql(`
   }
 `);
 
-export type ApiKey = ResultOf<typeof SystemApiKeysQuery>["systemApiKeys"][number];
-export type NewApiKey = VariablesOf<typeof CreateSystemApiKeyMutation>["input"];
-
-export const systemApiKeysOptions = queryOptions({
-  queryKey: ["system-api-keys"],
-  queryFn: async ({ signal }) => (await execute(SystemApiKeysQuery, {}, signal)).systemApiKeys,
-});
-
-export const ownApiKeysOptions = queryOptions({
-  queryKey: ["own-api-keys"],
-  queryFn: async ({ signal }): Promise<ApiKey[]> => (await execute(OwnApiKeysQuery, {}, signal)).viewer?.apiKeys ?? [],
-});
-
-/** Returns the key itself: the only time that anybody sees it. */
-export async function createSystemApiKey(input: NewApiKey): Promise<string> {
-  return (await execute(CreateSystemApiKeyMutation, { input })).createSystemApiKey.jwt;
-}
-
-/** Returns the key itself: the only time that anybody sees it. */
-export async function createUserApiKey(input: NewApiKey): Promise<string> {
-  return (await execute(CreateUserApiKeyMutation, { input })).createUserApiKey.jwt;
-}
-
-export async function revokeSystemApiKey(id: string): Promise<void> {
-  await execute(DeleteSystemApiKeyMutation, { input: { id } });
+/** A key as the panel of its owner shows it. */
+export interface ApiKey {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
 }
 
 export async function revokeUserApiKey(id: string): Promise<void> {

@@ -19,17 +19,13 @@ export function UsageSection({ apiKey }: { readonly apiKey: Key }) {
     <DrawerSection
       title="Usage"
       actions={
-        query.data !== null && (
-          <Segmented label="Time" value={range.id} options={usageRanges.map(({ id, label }) => ({ value: id, label }))} onChange={(id) => setRange(usageRanges.find((one) => one.id === id) ?? DAY_RANGE)} />
-        )
+        <Segmented label="Time" value={range.id} options={usageRanges.map(({ id, label }) => ({ value: id, label }))} onChange={(id) => setRange(usageRanges.find((one) => one.id === id) ?? DAY_RANGE)} />
       }
     >
       {query.isPending ? (
         <SkeletonRows rows={3} label="Loading usage" />
       ) : query.isError ? (
         <FailureState error={query.error} onRetry={() => void query.refetch()} />
-      ) : query.data === null ? (
-        <p className={styles["soft"]}>This server does not count what keys do.</p>
       ) : (
         <Usage usage={query.data} range={range} now={now} />
       )}

@@ -35,7 +35,7 @@ export function Onboarding({ project, title }: { readonly project: string; reado
 }
 
 /** Ways to send a first trace, with the key filled in where it is known. */
-export function Snippets({ project, apiKey }: { readonly project: string; readonly apiKey?: string }) {
+function Snippets({ project, apiKey }: { readonly project: string; readonly apiKey?: string }) {
   return <SnippetTabs label="Ways to send traces" snippets={snippetsFor({ endpoint: serverOrigin(), project, withKey: config.authenticationEnabled, apiKey })} />;
 }
 

@@ -11,7 +11,6 @@ import { useNavigate } from "react-router";
 import { asApiError } from "@/api/errors";
 import { useToast } from "@/components/toast";
 import { serverPath } from "@/config";
-import { platformOptions } from "@/features/api_keys/platform";
 import { isAdmin, logout, viewerOptions } from "@/features/auth/session";
 import { projectsOptions } from "@/features/projects/queries";
 import { findProjectOfTrace } from "@/features/traces/queries";
@@ -33,7 +32,6 @@ export default function CommandPalette({ onClose }: { readonly onClose: () => vo
   const navigate = useNavigate();
   const toast = useToast();
   const viewer = useQuery(viewerOptions).data;
-  const keepsLogs = useQuery({ ...platformOptions, enabled: isAdmin(viewer) }).data === true;
   const projects = useInfiniteQuery(projectsOptions("")).data?.pages.flatMap((page) => page.projects.edges.map((edge) => edge.node)) ?? [];
   const [query, setQuery] = useState("");
   const wanted = query.trim().toLowerCase();
@@ -57,12 +55,8 @@ export default function CommandPalette({ onClose }: { readonly onClose: () => vo
       ? [
           { id: "users", icon: Users, text: "Users", also: "settings people roles passwords", run: go("/settings/users") },
           { id: "keys", icon: KeyRound, text: "System API keys", also: "settings tokens", run: go("/settings/api-keys") },
-          ...(keepsLogs
-            ? [
-                { id: "access-log", icon: ScrollText, text: "Access log", also: "settings requests usage", run: go("/settings/access-log") },
-                { id: "audit-log", icon: History, text: "Audit log", also: "settings changes who", run: go("/settings/audit-log") },
-              ]
-            : []),
+          { id: "access-log", icon: ScrollText, text: "Access log", also: "settings requests usage", run: go("/settings/access-log") },
+          { id: "audit-log", icon: History, text: "Audit log", also: "settings changes who", run: go("/settings/audit-log") },
         ]
       : []),
     ...(viewer
