@@ -71,12 +71,11 @@ pub async fn call(State(services): State<Services>, Path(method): Path<String>, 
     let request = request.map(|body| Body::new(TimeoutBody::new(SENDER_PATIENCE, body)));
     let turn = Turn::new(turn);
     let mut answer = pin!(grpc.unary(ExportMethod { cx, turn: turn.clone() }, request));
-    let answer = match tokio::time::timeout(TURN, answer.as_mut()).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            turn.give_back();
-            answer.await
-        }
+    let answer = if let Ok(answer) = tokio::time::timeout(TURN, answer.as_mut()).await {
+        answer
+    } else {
+        turn.give_back();
+        answer.await
     };
     answer.map(Body::new)
 }
