@@ -107,7 +107,7 @@ fn mailer(config: &Config) -> Result<Option<Mailer>> {
 }
 
 /// Returns an error with its cause, which the error itself keeps from callers of the API.
-fn explain(error: crate::error::Error) -> anyhow::Error {
+pub(crate) fn explain(error: crate::error::Error) -> anyhow::Error {
     match error {
         crate::error::Error::Internal(cause) => anyhow::anyhow!("{cause}"),
         other => other.into(),
@@ -127,6 +127,15 @@ pub fn database_options(config: &Config) -> Result<db::Options> {
         statement_timeout: config.database.statement_timeout,
         log_sql: config.database.log_sql,
     })
+}
+
+/// Returns who shall be there after the first start: the same whichever command comes first.
+#[must_use]
+pub fn seed(config: &Config) -> bootstrap::Seed {
+    bootstrap::Seed {
+        admin_password: config.auth.default_admin_initial_password.clone(),
+        admins: config.auth.admins.iter().map(|a| (a.username.clone(), a.email.clone())).collect(),
+    }
 }
 
 /// Returns what is remembered of requests.
@@ -173,11 +182,7 @@ impl App {
         let db = open_database(config).await?;
         let passwords = Passwords::new();
         let auth = &config.auth;
-        let seed = bootstrap::Seed {
-            admin_password: auth.default_admin_initial_password.clone(),
-            admins: auth.admins.iter().map(|a| (a.username.clone(), a.email.clone())).collect(),
-        };
-        let seeded = bootstrap::sow(&db, &passwords, &seed, clock.now())
+        let seeded = bootstrap::sow(&db, &passwords, &seed(config), clock.now())
             .await
             .map_err(explain)
             .context("the first rows cannot be written")?;

@@ -7,7 +7,6 @@ use clap::Subcommand;
 
 use crate::{
     app,
-    auth::password::Passwords,
     config::Config,
     db::Db,
     domain::{
@@ -18,7 +17,6 @@ use crate::{
         time::{Clock, UnixNanos},
     },
     service::{bootstrap, offline_keys},
-    store::deployment::Deployment,
 };
 
 #[derive(Debug, clap::Args)]
@@ -107,7 +105,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let clock = Clock::system();
     match args.action {
         Action::Create { key, config } => {
-            let (db, deployment) = open(*config, &clock).await?;
+            let (db, deployment) = super::open_seeded(&super::checked(*config)?, clock.now()).await?;
             let key = read(&db, *key).await?;
             let token = bootstrap::add_system_key(&db, &deployment, &key, clock.now()).await?;
             db.close().await;
@@ -123,7 +121,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             }
         }
         Action::Rotate { id, grace_period_seconds, config } => {
-            let (db, deployment) = open(*config, &clock).await?;
+            let (db, deployment) = super::open_seeded(&super::checked(*config)?, clock.now()).await?;
             let grace = Duration::from_secs(grace_period_seconds);
             let token = offline_keys::rotate(&db, &deployment, &id, grace, clock.now()).await?;
             db.close().await;
@@ -136,13 +134,6 @@ pub(super) async fn run(args: Args) -> Result<()> {
         }
     }
     Ok(())
-}
-
-async fn open(config: Config, clock: &Clock) -> Result<(Db, Deployment)> {
-    let db = app::open_database(&super::checked(config)?).await?;
-    let seed = bootstrap::Seed::default();
-    let deployment = bootstrap::run(&db, &Passwords::new(), &seed, clock.now()).await?;
-    Ok((db, deployment))
 }
 
 async fn read(db: &Db, key: NewKey) -> Result<NewApiKey> {

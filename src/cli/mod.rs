@@ -1,8 +1,10 @@
-//! The command line: `serve` (also without a word), `migrate`, `user`, `api-key`, `schema`, `healthcheck`.
+//! The command line: `serve` (also without a word), `migrate`, `user`, `api-key`, `provision`, `schema`, `healthcheck`.
 
 mod api_key;
 mod healthcheck;
 mod migrate;
+mod password;
+mod provision;
 mod schema;
 mod serve;
 mod user;
@@ -12,7 +14,15 @@ use std::{ffi::OsString, process::ExitCode};
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config};
+use crate::{
+    app,
+    auth::password::Passwords,
+    config::{self, Config},
+    db::Db,
+    domain::time::UnixNanos,
+    service::bootstrap,
+    store::deployment::Deployment,
+};
 
 /// Auth-enabled observability server for LLM applications; speaks the wire protocol of Arize Phoenix.
 #[derive(Debug, Parser)]
@@ -31,10 +41,12 @@ enum Command {
     },
     /// Apply pending migrations, or list them
     Migrate(migrate::Args),
-    /// Create users and reset passwords, on the database directly
+    /// List, create and change users, on the database directly
     User(user::Args),
     /// Create, list, rotate and revoke API keys, on the database directly
     ApiKey(api_key::Args),
+    /// Bring users and system keys to what a file says, on the database directly
+    Provision(provision::Args),
     /// Print a generated document
     Schema(schema::Args),
     /// Ask a running server on this machine whether it is alive
@@ -61,8 +73,8 @@ pub fn main(
             return ExitCode::from(2);
         }
     };
-    let warnings = Config::warnings(environment);
-    match run(cli.command, &warnings) {
+    let environment: Vec<(OsString, OsString)> = environment.collect();
+    match run(cli.command, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("phoenix-server: {error:#}");
@@ -82,12 +94,16 @@ fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-fn run(command: Command, warnings: &[String]) -> Result<()> {
+fn run(command: Command, environment: Vec<(OsString, OsString)>) -> Result<()> {
     match command {
-        Command::Serve { config } => block_on(serve::run(checked(*config)?, warnings)),
+        Command::Serve { config } => {
+            let warnings = Config::warnings(environment.into_iter());
+            block_on(serve::run(checked(*config)?, &warnings))
+        }
         Command::Migrate(args) => block_on(migrate::run(args)),
         Command::User(args) => block_on(user::run(args)),
         Command::ApiKey(args) => block_on(api_key::run(args)),
+        Command::Provision(args) => block_on(provision::run(args, environment.into_iter().collect())),
         Command::Schema(args) => schema::run(&args),
         Command::Healthcheck { config } => block_on(healthcheck::run(checked(*config)?)),
     }
@@ -96,6 +112,15 @@ fn run(command: Command, warnings: &[String]) -> Result<()> {
 fn checked(mut config: Config) -> Result<Config> {
     config.validate()?;
     Ok(config)
+}
+
+/// Opens the configured database with the rows of a first start. Further administrators are left to the server, which
+/// greets them by mail.
+async fn open_seeded(config: &Config, now: UnixNanos) -> Result<(Db, Deployment)> {
+    let db = app::open_database(config).await?;
+    let seed = bootstrap::Seed { admins: Vec::new(), ..app::seed(config) };
+    let deployment = bootstrap::run(&db, &Passwords::new(), &seed, now).await?;
+    Ok((db, deployment))
 }
 
 fn block_on<F: Future<Output = Result<()>>>(work: F) -> Result<()> {

@@ -218,6 +218,20 @@ fn bounds(key: &ApiKey) -> Value {
     })
 }
 
+/// Returns what the audit log says of a change to a key, if anything changed.
+pub(super) fn changed(before: &ApiKey, after: &ApiKey) -> Option<Event> {
+    let (before, after_bounds) = (bounds(before), bounds(after));
+    let set: serde_json::Map<String, Value> = after_bounds
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(field, value)| before[field.as_str()] != **value)
+        .map(|(field, value)| (field.clone(), value.clone()))
+        .collect();
+    let details = (!set.is_empty()).then(|| json!({ "set": set }))?;
+    Some(Event { action: Action::ApiKeyUpdate, subject: audit::api_key(after), details })
+}
+
 const fn prefix(kind: KeyKind, environment: Environment) -> KeyPrefix {
     match (kind, environment) {
         (KeyKind::System, _) => KeyPrefix::System,
@@ -267,7 +281,7 @@ fn demand_admin_for_plans<S: Access>(cx: &Cx<S>) -> Result<()> {
     Ok(())
 }
 
-fn check_limits(limits: &KeyLimits) -> Result<()> {
+pub(super) fn check_limits(limits: &KeyLimits) -> Result<()> {
     let all = [
         ("limits.ingest_per_minute", limits.ingest_per_minute),
         ("limits.api_per_minute", limits.api_per_minute),
@@ -279,7 +293,7 @@ fn check_limits(limits: &KeyLimits) -> Result<()> {
     }
 }
 
-fn check_expiry(expires_at: Option<UnixNanos>, now: UnixNanos) -> Result<()> {
+pub(super) fn check_expiry(expires_at: Option<UnixNanos>, now: UnixNanos) -> Result<()> {
     if expires_at.is_some_and(|at| at <= now) {
         return Err(Error::invalid("expires_at", "Expiration time must be in the future"));
     }
@@ -412,7 +426,7 @@ pub async fn update(cx: &Cx<SignedIn>, id: ApiKeyId, patch: KeyPatch) -> Result<
     if key.status(now) == KeyStatus::Revoked {
         return Err(Error::Conflict("The key is revoked".into()));
     }
-    let before = bounds(&key);
+    let before = key.clone();
     if let Some(name) = patch.name {
         key.name = name;
     }
@@ -447,18 +461,8 @@ pub async fn update(cx: &Cx<SignedIn>, id: ApiKeyId, patch: KeyPatch) -> Result<
             key.limits = limits;
         }
     }
-    let after = bounds(&key);
-    let changed: serde_json::Map<String, Value> = after
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(field, value)| before[field.as_str()] != **value)
-        .map(|(field, value)| (field.clone(), value.clone()))
-        .collect();
-    if !changed.is_empty() {
+    if let Some(event) = changed(&before, &key) {
         store::api_keys::update(tx.conn(), &key).await?;
-        let event =
-            Event { action: Action::ApiKeyUpdate, subject: audit::api_key(&key), details: json!({ "set": changed }) };
         audit::record(&mut tx, cx, event).await?;
         inner.commit(tx, &changes(digests)).await?;
         tracing::info!(api_key.id = key.id.0, "API key changed");

@@ -4,21 +4,17 @@
 
 use secrecy::SecretString;
 
-use super::{
-    audit,
-    users::{created, password_changed},
-};
+use super::{audit, users::created};
 use crate::{
     auth::password::Passwords,
-    db::Db,
+    db::{Db, Tx},
     domain::{
         api_key::{KeyKind, NewApiKey},
         audit::{Actor, ActorKind, Origin},
-        auth_change::AuthChange,
         id::UserId,
         project::{DEFAULT_PROJECT, ProjectRef, Projects},
         scope::Role,
-        secret::{KeyPrefix, PlainToken, random_bytes, random_id},
+        secret::{KeyPrefix, PlainToken, random_bytes},
         time::UnixNanos,
         user::{ADMIN_EMAIL, NewUser, SYSTEM_EMAIL, SYSTEM_USER, User, normalize_email},
     },
@@ -56,13 +52,26 @@ pub async fn sow(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
         store::users::find_by_email(reader.conn(), ADMIN_EMAIL).await?.is_none()
     };
     // Hashed before the transaction: on SQLite nobody else writes meanwhile.
-    let admin_hash = if admin_is_missing {
-        let password = seed.admin_password.clone().unwrap_or_else(|| SecretString::from("admin"));
-        Some(passwords.hash(password).await?)
-    } else {
-        None
-    };
+    let admin_hash =
+        if admin_is_missing { Some(hash_of_admin(passwords, seed.admin_password.clone()).await?) } else { None };
     let mut tx = db.begin().await?;
+    let seeded = sow_in(&mut tx, admin_hash, &seed.admins, now).await?;
+    tx.commit().await?;
+    Ok(seeded)
+}
+
+/// Returns the hash of the first administrator's password.
+pub(super) async fn hash_of_admin(passwords: &Passwords, password: Option<SecretString>) -> Result<SecretString> {
+    passwords.hash(password.unwrap_or_else(|| SecretString::from("admin"))).await
+}
+
+/// Makes what is missing within a transaction; the administrator only with a hash of their password.
+pub(super) async fn sow_in(
+    tx: &mut Tx,
+    admin_hash: Option<SecretString>,
+    admins: &[(String, String)],
+    now: UnixNanos,
+) -> Result<Seeded> {
     let uuid = uuid::Uuid::new_v4().to_string();
     let deployment = store::deployment::find_or_add(tx.conn(), &uuid, &random_bytes(), now).await?;
     let system = NewUser { password_needs_reset: false, ..NewUser::local(Role::System, "system", SYSTEM_EMAIL, None) };
@@ -77,7 +86,7 @@ pub async fn sow(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
         store::users::add_if_absent(tx.conn(), &admin, now).await?;
     }
     let mut new_admins = Vec::new();
-    for (username, email) in &seed.admins {
+    for (username, email) in admins {
         let email = normalize_email(email);
         if store::users::find_by_email(tx.conn(), &email).await?.is_some() {
             continue;
@@ -87,7 +96,7 @@ pub async fn sow(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
         if let Some(id) = store::users::add_if_absent(tx.conn(), &admin, now).await? {
             if let Some(user) = store::users::find(tx.conn(), id).await? {
                 let server = Actor::only(ActorKind::Server);
-                audit::record_as(&mut tx, server, &Origin::default(), created(&user), now).await?;
+                audit::record_as(tx, server, &Origin::default(), created(&user), now).await?;
             }
             new_admins.push(id);
         } else {
@@ -101,62 +110,7 @@ pub async fn sow(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
             Err(error) => return Err(error),
         }
     }
-    tx.commit().await?;
     Ok(Seeded { deployment, new_admins })
-}
-
-/// Sets a user's password and ends their sessions; for the command line. Returns the new password when none is given.
-pub async fn reset_password(
-    db: &Db,
-    passwords: &Passwords,
-    email: &str,
-    password: Option<SecretString>,
-    now: UnixNanos,
-) -> Result<Option<SecretString>> {
-    let email = normalize_email(email);
-    let user = {
-        let mut reader = db.read().await?;
-        store::users::find_by_email(reader.conn(), &email).await?
-    };
-    let user =
-        user.ok_or_else(|| Error::NotFound(format!("There is no user with the e-mail address {email}").into()))?;
-    if user.role == Role::System {
-        return Err(Error::forbidden("The system user has no password"));
-    }
-    let made = password.is_none().then(|| SecretString::from(random_id()));
-    let new = password.or_else(|| made.clone()).unwrap_or_default();
-    let hash = passwords.hash(new).await?;
-    let mut tx = db.begin().await?;
-    store::users::update_password(tx.conn(), user.id, &hash, true, now).await?;
-    store::password_reset::delete_of_user(tx.conn(), user.id).await?;
-    let ended = store::sessions::delete_of_user(tx.conn(), user.id).await?;
-    audit::record_offline(&mut tx, password_changed(&user, ended.len()), now).await?;
-    store::auth_changes::add(tx.conn(), &AuthChange::User, now).await?;
-    tx.commit().await?;
-    Ok(made)
-}
-
-/// Adds an administrator, member or viewer; for the command line. Returns their first password when none is given.
-pub async fn add_user(
-    db: &Db,
-    passwords: &Passwords,
-    username: &str,
-    email: &str,
-    role: Role,
-    password: Option<SecretString>,
-    now: UnixNanos,
-) -> Result<Option<SecretString>> {
-    let made = password.is_none().then(|| SecretString::from(random_id()));
-    let hash = passwords.hash(password.or_else(|| made.clone()).unwrap_or_default()).await?;
-    let user = NewUser::local(role, username, email, Some(hash));
-    let mut tx = db.begin().await?;
-    let added = store::users::add_if_absent(tx.conn(), &user, now).await?;
-    let added = added.ok_or_else(|| Error::Conflict("Username or email already exists".into()))?;
-    if let Some(user) = store::users::find(tx.conn(), added).await? {
-        audit::record_offline(&mut tx, created(&user), now).await?;
-    }
-    tx.commit().await?;
-    Ok(made)
 }
 
 /// Makes a system key; for the command line.

@@ -11,6 +11,7 @@ use crate::{
     db::{Db, Tx},
     domain::{
         api_key::{ApiKey, KeyKind, KeyStatus},
+        auth_change::AuthChange,
         id::ApiKeyId,
         page::{Order, PageRequest},
         project::Projects,
@@ -35,7 +36,7 @@ pub async fn rotate(db: &Db, deployment: &Deployment, id: &str, grace: Duration,
     let (key, digests) = lock(&mut tx, id).await?;
     let (token, event) = renew(&mut tx, &key, grace, now, |token| token.digest(&deployment.digest_key)).await?;
     audit::record_offline(&mut tx, event, now).await?;
-    announce(tx, digests, now).await?;
+    announce(tx, &changes(digests), now).await?;
     Ok(token)
 }
 
@@ -48,7 +49,7 @@ pub async fn revoke(db: &Db, id: &str, now: UnixNanos) -> Result<()> {
     }
     store::api_keys::revoke(tx.conn(), key.id, now).await?;
     audit::record_offline(&mut tx, revoked(&key), now).await?;
-    announce(tx, digests, now).await
+    announce(tx, &changes(digests), now).await
 }
 
 /// Finds a key by any id that some list shows, and holds it.
@@ -58,9 +59,10 @@ async fn lock(tx: &mut Tx, id: &str) -> Result<(ApiKey, Vec<HashedToken>)> {
     found.ok_or_else(|| Error::NotFound("API key not found".into()))
 }
 
-async fn announce(mut tx: Tx, digests: Vec<HashedToken>, now: UnixNanos) -> Result<()> {
-    for change in changes(digests) {
-        store::auth_changes::add(tx.conn(), &change, now).await?;
+/// Commits, and tells running servers on the same database.
+pub(super) async fn announce(mut tx: Tx, changes: &[AuthChange], now: UnixNanos) -> Result<()> {
+    for change in changes {
+        store::auth_changes::add(tx.conn(), change, now).await?;
     }
     tx.commit().await
 }

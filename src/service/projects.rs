@@ -73,6 +73,12 @@ pub fn validate_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Returns what the audit log says of a new project.
+pub(super) fn created(project: &Project) -> Event {
+    let details = json!({ "description": project.description });
+    Event { action: Action::ProjectCreate, subject: audit::project(project), details }
+}
+
 /// Creates a project. A caller that is bound to projects may not: the new one would not be among them.
 pub async fn create(cx: &Cx<ProjectsWrite>, name: &str, description: Option<&str>) -> Result<Project> {
     validate_name(name).map_err(|e| Error::invalid("name", e))?;
@@ -82,14 +88,12 @@ pub async fn create(cx: &Cx<ProjectsWrite>, name: &str, description: Option<&str
     }
     let mut tx = cx.begin().await?;
     let project = store::projects::add(tx.conn(), name, description, cx.now()).await?;
-    let subject = audit::project(&project);
-    let event = Event { action: Action::ProjectCreate, subject, details: json!({ "description": description }) };
-    audit::record(&mut tx, cx, event).await?;
+    audit::record(&mut tx, cx, created(&project)).await?;
     tx.commit().await?;
     Ok(project)
 }
 
-fn validate_description(description: Option<&str>) -> Result<()> {
+pub(super) fn validate_description(description: Option<&str>) -> Result<()> {
     match description {
         Some(text) if text.len() > 65_536 || text.contains('\0') => {
             Err(Error::invalid("description", "A description has at most 65536 bytes, none of them zero"))

@@ -21,7 +21,8 @@ use crate::{
         scope::{Access, Admin, OwnAccount, Role},
         secret::random_id,
         user::{
-            AuthMethod, NewUser, SYSTEM_USER, User, check_email, check_username, is_default_admin, normalize_email,
+            AuthMethod, DEFAULT_ADMIN, NewUser, SYSTEM_USER, User, check_email, check_username, is_default_admin,
+            normalize_email,
         },
     },
     error::{Error, Result},
@@ -250,10 +251,7 @@ pub async fn update(cx: &Cx<Admin>, id: UserId, patch: UserPatch) -> Result<User
     if own && !user.is_active {
         return Err(Error::forbidden("Nobody can deactivate themselves"));
     }
-    let is_default = before.id == crate::domain::user::DEFAULT_ADMIN;
-    if is_default && (user.role != before.role || user.email != before.email || user.username != before.username) {
-        return Err(Error::forbidden("The role, name and e-mail address of the default admin cannot be changed"));
-    }
+    refuse_of_default_admin(&before, &user)?;
     if hash.is_some() && before.auth_method != AuthMethod::Local {
         return Err(Error::invalid("password", "Only users whose auth_method is LOCAL have a password"));
     }
@@ -308,8 +306,17 @@ pub async fn delete(cx: &Cx<Admin>, ids: &[UserId]) -> Result<()> {
     Ok(())
 }
 
-fn not_found() -> Error {
+pub(super) fn not_found() -> Error {
     Error::NotFound("User not found".into())
+}
+
+/// Refuses what may not be changed about the administrator that the first start makes.
+pub(super) fn refuse_of_default_admin(before: &User, after: &User) -> Result<()> {
+    let is_default = before.id == DEFAULT_ADMIN;
+    if is_default && (after.role != before.role || after.email != before.email || after.username != before.username) {
+        return Err(Error::forbidden("The role, name and e-mail address of the default admin cannot be changed"));
+    }
+    Ok(())
 }
 
 /// Returns what the audit log says of a new user.
@@ -324,6 +331,14 @@ pub(super) fn created(user: &User) -> Event {
 
 /// Writes down what changed about a user, if anything but the password did.
 async fn record_update<S: Access>(tx: &mut Tx, cx: &Cx<S>, before: &User, after: &User) -> Result<()> {
+    match changed(before, after) {
+        Some(event) => audit::record(tx, cx, event).await,
+        None => Ok(()),
+    }
+}
+
+/// Returns what the audit log says of a change, if anything but the password changed.
+pub(super) fn changed(before: &User, after: &User) -> Option<Event> {
     let mut set = serde_json::Map::new();
     let mut compare = |field: &str, before: serde_json::Value, after: serde_json::Value| {
         if before != after {
@@ -334,11 +349,8 @@ async fn record_update<S: Access>(tx: &mut Tx, cx: &Cx<S>, before: &User, after:
     compare("email", before.email.as_str().into(), after.email.as_str().into());
     compare("role", before.role.as_str().into(), after.role.as_str().into());
     compare("active", before.is_active.into(), after.is_active.into());
-    if set.is_empty() {
-        return Ok(());
-    }
-    let event = Event { action: Action::UserUpdate, subject: audit::user(before), details: json!({ "set": set }) };
-    audit::record(tx, cx, event).await
+    let details = (!set.is_empty()).then(|| json!({ "set": set }))?;
+    Some(Event { action: Action::UserUpdate, subject: audit::user(before), details })
 }
 
 async fn record_password_change<S: Access>(tx: &mut Tx, cx: &Cx<S>, user: &User, ended: usize) -> Result<()> {
@@ -352,7 +364,7 @@ pub(super) fn password_changed(user: &User, ended_sessions: usize) -> Event {
 }
 
 /// Refuses what would leave nobody who can administer the server.
-fn refuse_last_admin(active_admins: &[UserId], leaving: &[UserId]) -> Result<()> {
+pub(super) fn refuse_last_admin(active_admins: &[UserId], leaving: &[UserId]) -> Result<()> {
     if !active_admins.is_empty() && active_admins.iter().all(|id| leaving.contains(id)) {
         return Err(Error::Conflict(
             "The last active administrator can be neither deleted, demoted nor deactivated".into(),
@@ -362,7 +374,7 @@ fn refuse_last_admin(active_admins: &[UserId], leaving: &[UserId]) -> Result<()>
 }
 
 /// Refuses a name or an e-mail address that another user has, and says which.
-async fn refuse_taken(tx: &mut Tx, user: &User) -> Result<()> {
+pub(super) async fn refuse_taken(tx: &mut Tx, user: &User) -> Result<()> {
     let other = |found: Option<User>| found.is_some_and(|u| u.id != user.id);
     if other(store::users::find_by_username(tx.conn(), &user.username).await?) {
         return Err(Error::Conflict("Username already exists".into()));

@@ -29,4 +29,5 @@ mod spans;
 mod tls;
 mod ui;
 mod usage;
+mod user_cli;
 mod users;

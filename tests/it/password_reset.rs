@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use phoenix_server::{
-    auth::password::Passwords, config::AdminSeed, db::Db, domain::scope::Role, jobs::housekeeping, mail::Letter,
-    service::bootstrap,
+    config::AdminSeed,
+    db::Db,
+    domain::{scope::Role, user::NewUser},
+    jobs::housekeeping,
+    mail::Letter,
 };
 use serde_json::json;
 
@@ -25,10 +28,7 @@ async fn with_ann(engine: Engine) -> TestApp {
 }
 
 async fn add(app: &TestApp, name: &str, email: &str) {
-    let db = phoenix_server::app::open_database(&app.config).await.unwrap();
-    let password = Some(PASSWORD.into());
-    bootstrap::add_user(&db, &Passwords::new(), name, email, Role::Member, password, app.clock.now()).await.unwrap();
-    db.close().await;
+    app.add_user(NewUser::local(Role::Member, name, email, None), PASSWORD).await;
 }
 
 async fn ask(app: &TestApp, email: &str) -> Answer {
@@ -197,9 +197,7 @@ both_engines! {
 
         let mail = token_by_mail(&app).await;
         app.clock.advance(Duration::from_secs(1));
-        let db = phoenix_server::app::open_database(&app.config).await.unwrap();
-        bootstrap::reset_password(&db, &Passwords::new(), EMAIL, Some("by-an-admin".into()), app.clock.now()).await.unwrap();
-        db.close().await;
+        app.set_password(EMAIL, "by-an-admin").await;
         redeem(&app, &mail, NEW).await.expect(401);
 
         let mail = token_by_mail(&app).await;

@@ -5,12 +5,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use clap::Parser;
 use phoenix_server::{
     app::App,
+    auth::password::Passwords,
     config::Config,
+    db::Db,
     domain::{
+        api_key::NewApiKey,
         scope::{Role, Scope},
         time::{Clock, UnixNanos},
+        user::NewUser,
     },
     mail::{Letter, Mailer, Outbox},
+    service::{
+        bootstrap,
+        offline_users::{self, NewPassword, UserRef},
+    },
+    store::deployment::Deployment,
 };
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -103,11 +112,7 @@ impl TestApp {
     }
 
     async fn key_text(&self, role: Role, scopes: Option<&[Scope]>, projects: &[&str]) -> String {
-        use phoenix_server::{auth::password::Passwords, domain::api_key::NewApiKey, service::bootstrap};
-        let db = phoenix_server::app::open_database(&self.config).await.unwrap();
-        let passwords = Passwords::new();
-        let seed = bootstrap::Seed::default();
-        let deployment = bootstrap::run(&db, &passwords, &seed, self.clock.now()).await.unwrap();
+        let (db, deployment) = self.database().await;
         let projects: Vec<String> = projects.iter().map(|&p| p.to_owned()).collect();
         let key = NewApiKey {
             scopes: scopes.map(|s| s.iter().copied().collect()),
@@ -117,6 +122,33 @@ impl TestApp {
         let token = bootstrap::add_system_key(&db, &deployment, &key, self.clock.now()).await.unwrap();
         db.close().await;
         token.expose().to_owned()
+    }
+
+    /// Adds a user by the command line's own door.
+    pub async fn add_user(&self, user: NewUser, password: &str) {
+        let db = phoenix_server::app::open_database(&self.config).await.unwrap();
+        let hash = Passwords::new().hash(password.into()).await.unwrap();
+        let user = NewUser { password_hash: Some(hash), ..user };
+        offline_users::add(&db, &user, self.clock.now()).await.unwrap();
+        db.close().await;
+    }
+
+    /// Sets a password by the command line's own door.
+    pub async fn set_password(&self, email: &str, password: &str) {
+        let (db, deployment) = self.database().await;
+        let user = UserRef::Email(email.to_owned());
+        let password = NewPassword { text: password.into(), must_change: true };
+        let now = self.clock.now();
+        offline_users::set_password(&db, &Passwords::new(), &deployment, &user, password, now).await.unwrap();
+        db.close().await;
+    }
+
+    /// The database of the application, opened once more, and the deployment.
+    async fn database(&self) -> (Db, Deployment) {
+        let db = phoenix_server::app::open_database(&self.config).await.unwrap();
+        let seed = bootstrap::Seed::default();
+        let deployment = bootstrap::run(&db, &Passwords::new(), &seed, self.clock.now()).await.unwrap();
+        (db, deployment)
     }
 
     /// `admin@localhost`, logged in, first password changed.

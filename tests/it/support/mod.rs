@@ -5,6 +5,7 @@ pub mod client;
 pub mod mmdb;
 pub mod otlp;
 pub mod process;
+pub mod shell;
 
 pub use app::{Engine, TestApp};
 pub use client::{Answer, Client};
