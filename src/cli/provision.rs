@@ -32,7 +32,7 @@ use crate::{
     },
     error::{Error, Refusal},
     service::{
-        bootstrap::Seed,
+        bootstrap::{self, Seed},
         provision::{
             self, Expiry, Fault, Kept, KeyWish, LostSecret, Outcome, Place, Prepared, ProjectWish, UserWish, Wish,
         },
@@ -187,22 +187,23 @@ pub(super) async fn run(args: Args, environment: BTreeMap<OsString, OsString>) -
     let config = super::checked(*args.config)?;
     let shown = args.file.display().to_string();
     let text = read_file(&args.file).with_context(|| shown.clone())?;
-    let plan = read(&text, base_of(&args.file), &config, &environment).with_context(|| shown.clone())?;
+    let mut contents = read(&text, base_of(&args.file), &config, &environment).with_context(|| shown.clone())?;
+    let wish = std::mem::take(&mut contents.wish);
     let now = Clock::system().now();
     let lost = if args.rotate_missing { LostSecret::Rotate } else { LostSecret::Report };
     let db = if args.dry_run { open_untouched(&config).await? } else { app::open_database(&config).await? };
     let seed = Seed { admins: Vec::new(), ..app::seed(&config) };
-    let prepared = provision::prepare(&db, &Passwords::new(), &seed, plan.wish, lost, now).await;
-    let prepared = prepared.map_err(|fault| plan.places.explain(fault)).with_context(|| shown)?;
-    let report = Report::new(&prepared, &plan.files);
+    let prepared = provision::prepare(&db, &Passwords::new(), &seed, wish, lost, now).await;
+    let prepared = prepared.map_err(|fault| contents.places.explain(fault)).with_context(|| shown.clone())?;
+    let report = Report::new(&prepared, &contents.files);
     if args.dry_run {
         drop(prepared);
-        report.print(&plan.places, None);
+        report.print(&contents.places, None);
     } else {
         let tokens: BTreeMap<usize, PlainToken> = prepared.tokens.iter().cloned().collect();
-        let written = write_all(&tokens, &plan.files)?;
+        let written = write_all(&tokens, &contents).with_context(|| shown)?;
         prepared.commit().await.map_err(app::explain)?;
-        report.print(&plan.places, Some(&tokens));
+        report.print(&contents.places, Some(&tokens));
         put_in_place(written)?;
     }
     db.close().await;
@@ -376,10 +377,10 @@ async fn open_untouched(config: &Config) -> Result<Db> {
     if is_there {
         let db = Db::open(&options).await.map_err(app::explain).context("the database cannot be opened")?;
         let pending = db::migrate::pending(&db).await?;
-        if pending.is_empty() {
+        if pending.is_empty() && bootstrap::is_sown(&db).await.map_err(app::explain)? {
             return Ok(db);
         }
-        let is_new = pending.first().is_some_and(|(version, _)| *version == 1);
+        let is_new = pending.first().is_none_or(|(version, _)| *version == 1);
         db.close().await;
         ensure!(is_new, "the database needs migrations, which a dry run does not make: `phoenix-server migrate`");
     }
@@ -402,12 +403,13 @@ impl Drop for Written {
 }
 
 /// Writes the plain texts beside their places: what can fail fails before the commit.
-fn write_all(tokens: &BTreeMap<usize, PlainToken>, files: &[Option<PathBuf>]) -> Result<Vec<Written>> {
+fn write_all(tokens: &BTreeMap<usize, PlainToken>, contents: &Contents) -> Result<Vec<Written>> {
     let mut written = Vec::new();
     for (i, token) in tokens {
-        let Some(target) = files.get(*i).cloned().flatten() else { continue };
-        let written_one = write(&target, token).with_context(|| format!("write_to: {}", target.display()))?;
-        written.push(written_one);
+        let Some(target) = contents.files.get(*i).cloned().flatten() else { continue };
+        let (line, path, _) = contents.places.find(Place::Key(*i));
+        let one = write(&target, token);
+        written.push(one.with_context(|| format!("line {line}: {path}.write_to: {}", target.display()))?);
     }
     Ok(written)
 }

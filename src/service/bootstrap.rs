@@ -60,6 +60,12 @@ pub async fn sow(db: &Db, passwords: &Passwords, seed: &Seed, now: UnixNanos) ->
     Ok(seeded)
 }
 
+/// Whether a first start, or any command in its place, has been here.
+pub async fn is_sown(db: &Db) -> Result<bool> {
+    let mut reader = db.read().await?;
+    Ok(store::users::find(reader.conn(), SYSTEM_USER).await?.is_some())
+}
+
 /// Returns the hash of the first administrator's password.
 pub(super) async fn hash_of_admin(passwords: &Passwords, password: Option<SecretString>) -> Result<SecretString> {
     passwords.hash(password.unwrap_or_else(|| SecretString::from("admin"))).await

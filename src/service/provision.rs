@@ -213,8 +213,18 @@ pub async fn prepare(
             _ => None,
         });
     }
-    let mut tx = db.begin().await.map_err(Fault::from)?;
-    let deployment = bootstrap::sow_in(&mut tx, admin_hash, &seed.admins, now).await?.deployment;
+    // Apart and first: on Postgres a transaction that is rolled back spends row ids, and the system user must be the
+    // first of all users.
+    let deployment = {
+        let mut tx = db.begin().await?;
+        let deployment = bootstrap::sow_in(&mut tx, admin_hash, &seed.admins, now).await?.deployment;
+        if admin_is_new && let Some(user) = admin.map(|i| &wish.users[i]) {
+            keep_first_password(&mut tx, user, now).await?;
+        }
+        tx.commit().await?;
+        deployment
+    };
+    let mut tx = db.begin().await?;
     // Held to the end, so that of two runs at once the second sees what the first has done.
     store::users::lock_active_admins(tx.conn()).await?;
     let mut run = Run { tx, deployment, lost, now, outcomes: Vec::new(), tokens: Vec::new(), changes: Vec::new() };
@@ -242,6 +252,18 @@ pub async fn prepare(
         Place::Key(i) => (2, *i),
     });
     Ok(Prepared { outcomes, tokens, tx, changes, now })
+}
+
+/// Spares the first administrator the change of a password that the wish gave them, if it says so.
+async fn keep_first_password(tx: &mut Tx, wish: &UserWish, now: UnixNanos) -> Result<()> {
+    if wish.must_change || wish.password.is_none() {
+        return Ok(());
+    }
+    let made = store::users::find_by_email(tx.conn(), ADMIN_EMAIL).await?;
+    if let Some((id, hash)) = made.and_then(|user| Some((user.id, user.password_hash?))) {
+        store::users::update_password(tx.conn(), id, &hash, false, now).await?;
+    }
+    Ok(())
 }
 
 async fn find_user(db: &Db, email: &str) -> Result<Option<User>> {
@@ -358,7 +380,7 @@ impl Run {
 
     async fn user(&mut self, wish: &UserWish, hash: Option<SecretString>, is_new_admin: bool) -> Result<Outcome> {
         let email = normalize_email(&wish.email);
-        let Some(before) = store::users::find_by_email(self.tx.conn(), &email).await? else {
+        if store::users::find_by_email(self.tx.conn(), &email).await?.is_none() {
             let new = NewUser {
                 password_needs_reset: wish.must_change,
                 ..NewUser::local(wish.role, &wish.username, &email, hash)
@@ -368,13 +390,9 @@ impl Run {
                 self.update(&UserRef::Email(email), wish).await?;
             }
             return Ok(Outcome::Created);
-        };
+        }
         let after = self.update(&UserRef::Email(email), wish).await?;
         if is_new_admin {
-            // Made a moment ago, with the password of the wish if there is one.
-            if let (false, Some(_), Some(hash)) = (wish.must_change, &wish.password, &before.password_hash) {
-                store::users::update_password(self.tx.conn(), before.id, hash, false, self.now).await?;
-            }
             return Ok(Outcome::Created);
         }
         Ok(after.map_or(Outcome::Unchanged, Outcome::Changed))

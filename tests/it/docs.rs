@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use crate::support::{Engine, app::ADMIN_SECRET, process::Process};
 
 /// The blocks between fences of a language, in their order, without their indentation.
-fn blocks(text: &str, language: &str) -> Vec<String> {
+pub fn blocks(text: &str, language: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut block: Option<(usize, String)> = None;
     for line in text.lines() {

@@ -25,6 +25,7 @@ mod origin;
 mod password_reset;
 mod process;
 mod projects;
+mod provision;
 mod spans;
 mod tls;
 mod ui;
