@@ -67,6 +67,7 @@ documents: ## Write the documents that the binary prints, and the types made fro
 	target/debug/phoenix-server schema openapi > web/src/api/openapi.json
 	target/debug/phoenix-server schema graphql > web/src/api/schema.graphql
 	target/debug/phoenix-server schema access > tests/it/access.txt
+	target/debug/phoenix-server schema roles > docs/roles.md
 	target/debug/phoenix-server schema env > .env.example
 	npm run --prefix web generate
 

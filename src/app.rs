@@ -37,7 +37,7 @@ use crate::{
     ingest::{IngestHandle, Limits},
     jobs,
     mail::{Mailer, Site, SmtpOptions},
-    service::{Services, Settings, bootstrap, welcome},
+    service::{Services, Settings, bootstrap, offline_keys, welcome},
     usage::{self, Recorder, geo::Geography},
 };
 use tls::Tls;
@@ -273,6 +273,11 @@ impl App {
             jobs: tracker,
             stop,
         })
+    }
+
+    /// Whether some system key works, which could do what the admin secret is for.
+    pub async fn has_system_key(&self) -> crate::error::Result<bool> {
+        offline_keys::any_system_key(&self.db, self.clock.now()).await
     }
 
     /// Removes old records of requests now, and not when their job next looks.

@@ -14,6 +14,7 @@ pub mod origin;
 pub mod otlp;
 pub mod request_log;
 pub mod rest;
+pub mod roles;
 pub mod ui;
 
 use std::sync::Arc;

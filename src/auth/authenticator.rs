@@ -2,7 +2,7 @@
 //!
 //! A hit costs one HMAC and a look into a map: no database. What changes is dropped from the caches: in this process
 //! after its commit, in others on the same database by `jobs::auth_changes`, and at the latest when an entry has lived
-//! for [`CACHE_TIME`]. A look-up that overlaps with a change does not fill them with what it read before.
+//! for ten seconds. A look-up that overlaps with a change does not fill them with what it read before.
 
 use std::{
     sync::{

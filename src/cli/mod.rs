@@ -123,7 +123,7 @@ async fn open_seeded(config: &Config, now: UnixNanos) -> Result<(Db, Deployment)
     Ok((db, deployment))
 }
 
-fn block_on<F: Future<Output = Result<()>>>(work: F) -> Result<()> {
+fn block_on<T, F: Future<Output = Result<T>>>(work: F) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no async runtime")?;
     runtime.block_on(work)
 }

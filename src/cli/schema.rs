@@ -1,9 +1,9 @@
-//! Print the generated documents: OpenAPI, GraphQL SDL, the table of operations and scopes, `.env.example`.
+//! Print the generated documents: OpenAPI, GraphQL SDL, the tables of who may do what, `.env.example`.
 
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::{api, config::Config};
+use crate::{api, app, config::Config};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -19,6 +19,8 @@ enum Document {
     Graphql,
     /// Every REST operation and what it demands
     Access,
+    /// Which role may do what, by REST, GraphQL and OTLP, as Markdown
+    Roles,
     /// Every environment variable with its default
     Env,
 }
@@ -27,7 +29,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let text = match args.document {
         Document::Openapi => openapi()?,
         Document::Graphql => api::graphql::sdl(),
-        Document::Access => access()?,
+        Document::Access => api::rest::openapi::access_table(),
+        Document::Roles => super::block_on(async { Ok(api::roles::table().await.map_err(app::explain)?) })?,
         Document::Env => Config::env_example(),
     };
     print!("{text}");
@@ -38,9 +41,4 @@ fn openapi() -> Result<String> {
     let mut text = serde_json::to_string_pretty(&api::openapi())?;
     text.push('\n');
     Ok(text)
-}
-
-fn access() -> Result<String> {
-    let document = serde_json::to_value(api::openapi())?;
-    Ok(api::rest::openapi::access_table(&document))
 }

@@ -47,7 +47,11 @@ pub(super) async fn run(config: Config, warnings: &[String]) -> Result<()> {
             }
         }
     };
-    summarize(&config);
+    let advice = advice(&config, &app).await?;
+    if let Some(advice) = advice {
+        tracing::warn!("{advice}");
+    }
+    summarize(&config, advice);
     let [http, grpc] = servers;
     let signal = async {
         let received = signals.recv().await;
@@ -84,7 +88,19 @@ impl Signals {
     }
 }
 
-fn summarize(config: &Config) {
+/// Returns what to do about an admin secret that a system key can replace: one secret that may do everything, never
+/// expires and is in the environment of the process.
+async fn advice(config: &Config, app: &App) -> Result<Option<&'static str>> {
+    if !config.auth.enabled || config.auth.admin_secret.is_none() {
+        return Ok(None);
+    }
+    let has_key = app.has_system_key().await.map_err(app::explain)?;
+    Ok(has_key.then_some(
+        "PHOENIX_ADMIN_SECRET is set although there are system keys: remove it, keys can be narrowed and revoked",
+    ))
+}
+
+fn summarize(config: &Config, advice: Option<&str>) {
     let host = |host: &str| match host {
         "0.0.0.0" | "::" | "" => "localhost".to_owned(),
         other if other.contains(':') => format!("[{other}]"),
@@ -121,6 +137,10 @@ fn summarize(config: &Config) {
     println!(
         "\nphoenix-server {SERVER_VERSION}, speaking Arize Phoenix {API_VERSION}\n\n  \
          UI and REST  {ui}\n  OTLP/HTTP    {ui}/v1/traces\n  OTLP/gRPC    {grpc}\n  Database     {database}\n  \
-         Auth         {auth}\n"
+         Auth         {auth}"
     );
+    if let Some(advice) = advice {
+        println!("  Advice       {advice}");
+    }
+    println!();
 }

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod auth_change;
 pub mod change;
 pub mod client_address;
+pub mod demand;
 pub mod id;
 pub mod page;
 pub mod plan;

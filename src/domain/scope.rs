@@ -6,6 +6,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::demand::Callers;
+
 /// The role of a user or of a system key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -72,6 +74,8 @@ pub trait Access: Send + Sync + 'static {
     const ADMIN_ROLE: bool = false;
     /// Whether a session that still has to change its password may pass.
     const DURING_PASSWORD_RESET: bool = false;
+    /// By what kind of credential.
+    const CALLERS: Callers = Callers::Any;
 }
 
 macro_rules! scopes {
@@ -158,6 +162,50 @@ impl Access for ProjectsManage {
     const SCOPE: Option<Scope> = Some(Scope::ProjectsWrite);
     const ADMIN_ROLE: bool = true;
 }
+
+/// Change the caller's own account.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnAccountWrite;
+impl Access for OwnAccountWrite {
+    const SCOPE: Option<Scope> = None;
+    const DURING_PASSWORD_RESET: bool = true;
+    const CALLERS: Callers = Callers::People("Only a logged-in user can change their account");
+}
+
+/// Make keys that act for the caller, at the peer's doors.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnKeysCreate;
+impl Access for OwnKeysCreate {
+    const SCOPE: Option<Scope> = None;
+    const CALLERS: Callers = Callers::People(NO_KEYS_BY_KEYS);
+}
+
+/// Make system keys, at the peer's doors.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemKeysCreate;
+impl Access for SystemKeysCreate {
+    const SCOPE: Option<Scope> = Some(Scope::Admin);
+    const CALLERS: Callers = Callers::NoKeys(NO_KEYS_BY_KEYS);
+}
+
+/// Make, change and rotate keys, at the documented doors.
+#[derive(Clone, Copy, Debug)]
+pub struct KeysWrite;
+impl Access for KeysWrite {
+    const SCOPE: Option<Scope> = None;
+    const CALLERS: Callers = Callers::PeopleOrAdmin;
+}
+
+/// Revoke user keys, at the peer's doors.
+#[derive(Clone, Copy, Debug)]
+pub struct UserKeysRevoke;
+impl Access for UserKeysRevoke {
+    const SCOPE: Option<Scope> = None;
+    const CALLERS: Callers =
+        Callers::NoPlainSystemKeys("System API keys must be managed through the /system/api_keys endpoints.");
+}
+
+const NO_KEYS_BY_KEYS: &str = "API keys cannot create API keys";
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

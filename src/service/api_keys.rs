@@ -23,7 +23,9 @@ use crate::{
         page::{Order, Page, PageRequest},
         plan::{KeyLimits, Plan},
         project::{Project, ProjectRef, Projects},
-        scope::{Access, Admin, Role, Scope, ScopeSet, SignedIn},
+        scope::{
+            Access, Admin, KeysWrite, OwnKeysCreate, Role, Scope, ScopeSet, SignedIn, SystemKeysCreate, UserKeysRevoke,
+        },
         secret::{HashedToken, KeyPrefix, PlainToken},
         time::UnixNanos,
         user::{SYSTEM_USER, User},
@@ -107,15 +109,10 @@ pub struct KeyDetails {
 
 /// Makes a key at the documented door. A person gets a key of their own unless they ask for a system key; the admin
 /// secret and keys that hold the scope `admin` get a system key unless they ask for one of their own.
-pub async fn create(cx: &Cx<SignedIn>, request: KeyRequest) -> Result<(KeyDetails, PlainToken)> {
+pub async fn create(cx: &Cx<KeysWrite>, request: KeyRequest) -> Result<(KeyDetails, PlainToken)> {
     cx.inner().authenticator.tokens()?;
     let principal = cx.principal()?;
-    let default = if principal.is_session() {
-        KeyKind::User
-    } else {
-        cx.prove::<Admin>()?;
-        KeyKind::System
-    };
+    let default = if principal.is_session() { KeyKind::User } else { KeyKind::System };
     let kind = request.kind.unwrap_or(default);
     if kind == KeyKind::System {
         cx.prove::<Admin>()?;
@@ -130,20 +127,14 @@ pub async fn create(cx: &Cx<SignedIn>, request: KeyRequest) -> Result<(KeyDetail
 }
 
 /// Makes a system key at the peer's doors. People and the admin secret may, keys may not.
-pub async fn create_system(cx: &Cx<Admin>, request: KeyRequest) -> Result<(ApiKey, PlainToken)> {
+pub async fn create_system(cx: &Cx<SystemKeysCreate>, request: KeyRequest) -> Result<(ApiKey, PlainToken)> {
     cx.inner().authenticator.tokens()?;
-    if matches!(cx.principal()?.credential, Credential::ApiKey(..)) {
-        return Err(Error::forbidden("API keys cannot create API keys"));
-    }
     make(cx, KeyKind::System, request).await
 }
 
 /// Makes a key that acts for the caller at the peer's doors. People may, keys may not.
-pub async fn create_user(cx: &Cx<SignedIn>, request: KeyRequest) -> Result<(ApiKey, PlainToken)> {
+pub async fn create_user(cx: &Cx<OwnKeysCreate>, request: KeyRequest) -> Result<(ApiKey, PlainToken)> {
     cx.inner().authenticator.tokens()?;
-    if !cx.principal()?.is_session() {
-        return Err(Error::forbidden("API keys cannot create API keys"));
-    }
     make(cx, KeyKind::User, request).await
 }
 
@@ -408,7 +399,7 @@ pub async fn get(cx: &Cx<SignedIn>, id: ApiKeyId) -> Result<KeyDetails> {
 }
 
 /// Changes a key: one's own for people, anyone's with the scope `admin`. It never gets wider than the caller is.
-pub async fn update(cx: &Cx<SignedIn>, id: ApiKeyId, patch: KeyPatch) -> Result<KeyDetails> {
+pub async fn update(cx: &Cx<KeysWrite>, id: ApiKeyId, patch: KeyPatch) -> Result<KeyDetails> {
     let inner = cx.inner();
     inner.authenticator.tokens()?;
     let principal = cx.principal()?;
@@ -472,7 +463,7 @@ pub async fn update(cx: &Cx<SignedIn>, id: ApiKeyId, patch: KeyPatch) -> Result<
 }
 
 /// Gives a key a new secret. The one that it had works until the grace is over.
-pub async fn rotate(cx: &Cx<SignedIn>, id: ApiKeyId, grace: Duration) -> Result<(KeyDetails, PlainToken)> {
+pub async fn rotate(cx: &Cx<KeysWrite>, id: ApiKeyId, grace: Duration) -> Result<(KeyDetails, PlainToken)> {
     let inner = cx.inner();
     inner.authenticator.tokens()?;
     let now = cx.now();
@@ -550,14 +541,10 @@ pub(super) fn changes(digests: Vec<HashedToken>) -> Vec<AuthChange> {
 }
 
 /// Finds a key that the caller may change, and holds it until the transaction ends.
-async fn lock_to_change(cx: &Cx<SignedIn>, tx: &mut Tx, id: ApiKeyId) -> Result<(ApiKey, Vec<HashedToken>)> {
+async fn lock_to_change(cx: &Cx<KeysWrite>, tx: &mut Tx, id: ApiKeyId) -> Result<(ApiKey, Vec<HashedToken>)> {
     let principal = cx.principal()?;
     let found = store::api_keys::lock(tx.conn(), id).await?;
-    let found = found.filter(|(key, _)| may_see(principal, key)).ok_or_else(not_found)?;
-    if !principal.is_session() {
-        cx.prove::<Admin>()?;
-    }
-    Ok(found)
+    found.filter(|(key, _)| may_see(principal, key)).ok_or_else(not_found)
 }
 
 /// Whether the caller may know of a key: their own for people and for keys that nothing narrows, everybody's with the
@@ -725,12 +712,9 @@ pub async fn list_of_users(cx: &Cx<Admin>, page: PageRequest) -> Result<Page<(Ap
 
 /// Revokes a living user key at the peer's doors: one's own, or anyone's with the scope `admin`. A key may revoke
 /// itself.
-pub async fn revoke_user(cx: &Cx<SignedIn>, id: ApiKeyId) -> Result<()> {
+pub async fn revoke_user(cx: &Cx<UserKeysRevoke>, id: ApiKeyId) -> Result<()> {
     cx.inner().authenticator.tokens()?;
     let principal = cx.principal()?;
-    if matches!(principal.credential, Credential::ApiKey(_, KeyKind::System)) && !principal.scopes.holds(Scope::Admin) {
-        return Err(Error::forbidden("System API keys must be managed through the /system/api_keys endpoints."));
-    }
     let mut tx = cx.begin().await?;
     let found = store::api_keys::lock(tx.conn(), id).await?;
     let living =

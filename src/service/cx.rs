@@ -6,11 +6,16 @@ use http::Extensions;
 
 use super::{Inner, Services};
 use crate::{
-    auth::{layer::Identified, principal::Principal},
+    auth::{
+        layer::Identified,
+        principal::{Credential, Principal},
+    },
     db::{Reader, Tx},
     domain::{
+        api_key::KeyKind,
         audit::Origin,
         client_address::ClientAddress,
+        demand::{Callers, Demand},
         project::Projects,
         request_id::RequestId,
         scope::{Access, Role, Scope},
@@ -33,7 +38,7 @@ impl Services {
     pub fn authorize<S: Access>(&self, caller: Result<Arc<Principal>, CredentialFault>) -> Result<Cx<S>> {
         if S::SIGNED_IN {
             let principal = caller.as_ref().map_err(|fault| Error::Unauthenticated(*fault))?;
-            check::<S>(principal, self.settings().enforce_password_reset)?;
+            check(Demand::of::<S>(), principal, self.settings().enforce_password_reset)?;
         }
         Ok(Cx { services: self.clone(), caller, origin: Origin::default(), access: PhantomData })
     }
@@ -62,26 +67,44 @@ impl Services {
     }
 }
 
-fn check<S: Access>(principal: &Principal, enforce_password_reset: bool) -> Result<()> {
-    if principal.must_reset_password && enforce_password_reset && !S::DURING_PASSWORD_RESET {
+/// Says why a caller may not do what is demanded, if so.
+pub fn check(demand: Demand, principal: &Principal, enforce_password_reset: bool) -> Result<()> {
+    if principal.must_reset_password && enforce_password_reset && !demand.during_password_reset {
         return Err(Error::Forbidden(Refusal::PasswordReset));
     }
-    if let Some(scope) = S::SCOPE
-        && !principal.scopes.holds(scope)
-    {
-        // The role is the harder bound: say so when no scope would help.
-        return Err(Error::Forbidden(if principal.role.scopes().holds(scope) {
-            Refusal::Scope(scope)
-        } else if scope == Scope::Admin {
-            Refusal::Role("Only admin or system users can perform this action.")
-        } else {
-            Refusal::Role("Viewers cannot perform this action.")
-        }));
+    if let Some(scope) = demand.scope {
+        check_scope(scope, principal)?;
     }
-    if S::ADMIN_ROLE && principal.role != Role::Admin {
-        return Err(Error::Forbidden(Refusal::Role("Only admin or system users can perform this action.")));
+    if demand.admin_role && principal.role != Role::Admin {
+        return Err(Error::Forbidden(Refusal::Role(ONLY_ADMINS)));
     }
-    Ok(())
+    let is_admin = || check_scope(Scope::Admin, principal);
+    match (demand.callers, principal.credential) {
+        // With authentication off there are no credentials to tell apart.
+        (_, Credential::Open) | (Callers::Any, _) | (_, Credential::Session(_)) => Ok(()),
+        (Callers::People(rule), _) | (Callers::NoKeys(rule), Credential::ApiKey(..)) => Err(Error::forbidden(rule)),
+        (Callers::PeopleOrAdmin, _) => is_admin(),
+        (Callers::NoPlainSystemKeys(rule), Credential::ApiKey(_, KeyKind::System)) => {
+            is_admin().map_err(|_| Error::forbidden(rule))
+        }
+        (Callers::NoKeys(_) | Callers::NoPlainSystemKeys(_), _) => Ok(()),
+    }
+}
+
+const ONLY_ADMINS: &str = "Only admin or system users can perform this action.";
+
+fn check_scope(scope: Scope, principal: &Principal) -> Result<()> {
+    if principal.scopes.holds(scope) {
+        return Ok(());
+    }
+    // The role is the harder bound: say so when no scope would help.
+    Err(Error::Forbidden(if principal.role.scopes().holds(scope) {
+        Refusal::Scope(scope)
+    } else if scope == Scope::Admin {
+        Refusal::Role(ONLY_ADMINS)
+    } else {
+        Refusal::Role("Viewers cannot perform this action.")
+    }))
 }
 
 impl<S: Access> Cx<S> {

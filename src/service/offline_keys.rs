@@ -30,6 +30,14 @@ pub async fn list(db: &Db, kind: Option<KeyKind>, status: Option<KeyStatus>, now
     Ok(store::api_keys::list(reader.conn(), &Projects::All, &filter, now, all).await?.items)
 }
 
+/// Whether some system key works.
+pub async fn any_system_key(db: &Db, now: UnixNanos) -> Result<bool> {
+    let filter = KeyFilter { kind: Some(KeyKind::System), status: Some(KeyStatus::Active), ..KeyFilter::default() };
+    let first = PageRequest { from: None, limit: 1, order: Order::Desc };
+    let mut reader = db.read().await?;
+    Ok(!store::api_keys::list(reader.conn(), &Projects::All, &filter, now, first).await?.items.is_empty())
+}
+
 /// Gives a key a new secret; the one that it had works until the grace is over.
 pub async fn rotate(db: &Db, deployment: &Deployment, id: &str, grace: Duration, now: UnixNanos) -> Result<PlainToken> {
     let mut tx = db.begin().await?;

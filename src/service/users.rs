@@ -18,7 +18,7 @@ use crate::{
         auth_change::AuthChange,
         id::UserId,
         page::{Page, PageRequest},
-        scope::{Access, Admin, OwnAccount, Role},
+        scope::{Access, Admin, OwnAccount, OwnAccountWrite, Role},
         secret::random_id,
         user::{
             AuthMethod, DEFAULT_ADMIN, NewUser, SYSTEM_USER, User, check_email, check_username, is_default_admin,
@@ -45,13 +45,10 @@ pub struct ViewerPatch {
 }
 
 /// Changes the caller's own account. A new password ends every session, this one included; the flag says so.
-pub async fn patch_viewer(cx: &Cx<OwnAccount>, patch: ViewerPatch) -> Result<(User, bool)> {
+pub async fn patch_viewer(cx: &Cx<OwnAccountWrite>, patch: ViewerPatch) -> Result<(User, bool)> {
     let inner = cx.inner();
     inner.authenticator.tokens()?;
     let principal = cx.principal()?;
-    if !principal.is_session() {
-        return Err(Error::forbidden("Only a logged-in user can change their account"));
-    }
     let user = {
         let mut reader = cx.read().await?;
         store::users::find(reader.conn(), principal.user_id).await?

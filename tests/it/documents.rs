@@ -32,6 +32,11 @@ fn the_access_table_is_up_to_date() {
 }
 
 #[test]
+fn the_page_of_roles_is_up_to_date() {
+    held("roles", "docs/roles.md");
+}
+
+#[test]
 fn the_example_environment_is_up_to_date() {
     held("env", ".env.example");
 }

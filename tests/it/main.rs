@@ -21,6 +21,7 @@ mod key_platform;
 mod layers;
 mod limits;
 mod login;
+mod matrix;
 mod origin;
 mod password_reset;
 mod process;

@@ -11,6 +11,7 @@ use crate::support::{
     app::{ADMIN_SECRET, uuid},
     both_engines, otlp,
     process::{Process, command},
+    shell::Shell,
 };
 
 both_engines! {
@@ -53,6 +54,30 @@ both_engines! {
             .map(|e| e["node"]["recordCount"].as_u64().unwrap())
             .sum();
         assert!(stored >= acknowledged, "{stored} of {acknowledged}");
+    }
+
+    async fn a_start_recommends_to_remove_the_admin_secret_once_there_is_a_system_key(engine) {
+        const ADVICE: &str = "PHOENIX_ADMIN_SECRET is set although there are system keys";
+        let dir = tempfile::tempdir().unwrap();
+        let schema = format!("advice_{}", uuid());
+        let mut process = Process::start(engine, dir.path(), &schema).await;
+        assert!(!process.log().contains(ADVICE) && process.summary().contains("UI and REST"), "{}", process.summary());
+        assert!(!process.summary().contains(ADVICE));
+        assert!(process.terminate());
+        let shell = Shell::new(engine, dir.path(), &schema);
+        shell.run(&["api-key", "create", "--name", "ci"]);
+        let mut process = Process::start(engine, dir.path(), &schema).await;
+        assert!(process.log().contains(ADVICE), "{}", process.log());
+        assert!(process.summary().contains(ADVICE), "{}", process.summary());
+        assert!(process.terminate());
+        // Nobody is told to remove what is not there, nor for a key that does not work.
+        let process = Process::start_with(engine, dir.path(), &schema, &[("PHOENIX_ADMIN_SECRET", "")]).await;
+        assert!(!process.log().contains(ADVICE));
+        let list = shell.run(&["api-key", "list"]);
+        shell.run(&["api-key", "revoke", list.split('\t').next().unwrap()]);
+        drop(process);
+        let process = Process::start(engine, dir.path(), &schema).await;
+        assert!(!process.log().contains(ADVICE));
     }
 
     async fn grpc_takes_spans_by_every_credential_and_tells_faults_apart(engine) {

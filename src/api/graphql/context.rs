@@ -1,7 +1,7 @@
 //! What a resolver knows of its request: the caller, the services behind a proof, the loaders.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -11,16 +11,36 @@ use http::Extensions;
 use super::loader::Loaders;
 use crate::{
     auth::layer::Identified,
-    domain::{client_address::ClientAddress, request_id::RequestId, scope::Access},
-    error::{Error, Result},
+    domain::{client_address::ClientAddress, demand::Demand, request_id::RequestId, scope::Access},
+    error::{CredentialFault, Error, Result},
     service::{Services, cx::Cx},
 };
 
 /// The services and the caller of one request.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
-    services: Services,
+    door: Door,
     caller: Extensions,
+}
+
+/// Where proofs come from.
+#[derive(Clone, Debug)]
+enum Door {
+    /// From the services, for the caller.
+    Services(Services),
+    /// From nowhere: what is asked for is noted.
+    Probe(Probe),
+}
+
+/// The first proof that a field asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Probe(Arc<OnceLock<Demand>>);
+
+impl Probe {
+    /// Returns what the first proof demands, if any was asked for.
+    pub(super) fn seen(&self) -> Option<Demand> {
+        self.0.get().copied()
+    }
 }
 
 impl Session {
@@ -36,12 +56,23 @@ impl Session {
         if let Some(id) = extensions.get::<RequestId>() {
             caller.insert(id.clone());
         }
-        Self { services, caller }
+        Self { door: Door::Services(services), caller }
+    }
+
+    /// Makes a session that gives no proof and notes the first that is asked for.
+    pub(super) fn probe(probe: Probe) -> Self {
+        Self { door: Door::Probe(probe), caller: Extensions::new() }
     }
 
     /// Gives the proof that a service function asks for, or says why not.
     pub(super) fn cx<S: Access>(&self) -> Result<Cx<S>> {
-        self.services.authorize_request(&self.caller)
+        match &self.door {
+            Door::Services(services) => services.authorize_request(&self.caller),
+            Door::Probe(probe) => {
+                let _ = probe.0.set(Demand::of::<S>());
+                Err(Error::Unauthenticated(CredentialFault::Missing))
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod connection;
 mod context;
+pub mod demands;
 mod error;
 mod limits;
 mod loader;

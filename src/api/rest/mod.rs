@@ -15,32 +15,50 @@ use utoipa::openapi::{RefOr, Response, ResponseBuilder, security::SecurityRequir
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::ApiState;
-use crate::{domain::scope::Access, service::cx::Cx};
+use crate::{
+    domain::{demand::Demand, scope::Access},
+    service::cx::Cx,
+};
 
 /// Routes with their description.
 #[derive(Default)]
-pub struct Routes(OpenApiRouter<ApiState>);
+pub struct Routes {
+    router: OpenApiRouter<ApiState>,
+    demands: Vec<(String, Demand)>,
+}
 
 /// A handler with its description and its demand; made by `route!` only.
-pub struct Route(pub(super) UtoipaMethodRouter<ApiState>);
+pub struct Route {
+    router: UtoipaMethodRouter<ApiState>,
+    demands: Vec<(String, Demand)>,
+}
 
 impl Routes {
     /// Mounts a handler.
     #[must_use]
     #[expect(clippy::should_implement_trait, reason = "nothing is summed")]
     pub fn add(self, route: Route) -> Self {
-        Self(self.0.routes(route.0))
+        let demands = self.demands.into_iter().chain(route.demands).collect();
+        Self { router: self.router.routes(route.router), demands }
     }
 
     /// Mounts the routes of another resource.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        Self(self.0.merge(other.0))
+        let demands = self.demands.into_iter().chain(other.demands).collect();
+        Self { router: self.router.merge(other.router), demands }
     }
 
     /// Returns router and document.
     pub fn into_parts(self) -> (axum::Router<ApiState>, utoipa::openapi::OpenApi) {
-        self.0.split_for_parts()
+        self.router.split_for_parts()
+    }
+
+    /// Returns every operation as `METHOD /path`, with what it demands, in that order.
+    #[must_use]
+    pub fn demands(mut self) -> Vec<(String, Demand)> {
+        self.demands.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        self.demands
     }
 }
 
@@ -69,10 +87,22 @@ guarded!(A B C D);
 /// Writes a handler's demand into its description.
 #[must_use]
 pub fn guard<Args, H: Guarded<Args>>((schemas, mut paths, router): UtoipaMethodRouter<ApiState>, _: &H) -> Route {
-    for item in paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
+    let mut demands = Vec::new();
+    for (path, item) in &mut paths.paths {
+        let operations = [
+            ("GET", &mut item.get),
+            ("POST", &mut item.post),
+            ("PUT", &mut item.put),
+            ("PATCH", &mut item.patch),
+            ("DELETE", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            demands.push((format!("{method} {path}"), Demand::of::<H::Demand>()));
             operation.security = Some(security::<H::Demand>());
+            if let Some(rule) = H::Demand::CALLERS.describe() {
+                operation.extensions.get_or_insert_default().insert("x-required-caller".to_owned(), rule.into());
+            }
             if H::Demand::ADMIN_ROLE {
                 operation.extensions.get_or_insert_default().insert("x-required-role".to_owned(), "ADMIN".into());
             }
@@ -83,7 +113,7 @@ pub fn guard<Args, H: Guarded<Args>>((schemas, mut paths, router): UtoipaMethodR
             }
         }
     }
-    Route((schemas, paths, router))
+    Route { router: (schemas, paths, router), demands }
 }
 
 /// Returns the `security` of an operation: none at all for public ones, else each way to send a credential.

@@ -9,7 +9,7 @@ use utoipa::{
 };
 
 use super::problem::{FieldError, ProblemDetails};
-use crate::api::API_VERSION;
+use crate::{api::API_VERSION, domain::demand::Demand};
 
 /// Completes the document that the routes gave.
 #[must_use]
@@ -52,25 +52,18 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
     document
 }
 
+/// Returns every operation with what it demands, by path and method.
+#[must_use]
+pub fn operations() -> Vec<(String, Demand)> {
+    super::routes().demands()
+}
+
 /// Returns one line for each operation: method, path, and what it demands.
 #[must_use]
-pub fn access_table(document: &serde_json::Value) -> String {
-    let mut lines = Vec::new();
-    let paths = document["paths"].as_object().into_iter().flatten();
-    for (path, item) in paths {
-        for (method, operation) in item.as_object().into_iter().flatten() {
-            let scopes = operation["security"].as_array().and_then(|s| s.first()).map(|s| &s["bearer"]);
-            let demand = match scopes {
-                None => "public".to_owned(),
-                Some(scopes) => match scopes[0].as_str() {
-                    Some(scope) => scope.to_owned(),
-                    None => "any credential".to_owned(),
-                },
-            };
-            let role = operation["x-required-role"].as_str().map(|r| format!(" as {r}")).unwrap_or_default();
-            lines.push(format!("{:<6} {path:<56} {demand}{role}\n", method.to_uppercase()));
-        }
-    }
-    lines.sort();
-    lines.concat()
+pub fn access_table() -> String {
+    let line = |(operation, demand): (String, Demand)| {
+        let (method, path) = operation.split_once(' ').unwrap_or_default();
+        format!("{method:<6} {path:<56} {}\n", demand.describe())
+    };
+    operations().into_iter().map(line).collect()
 }

@@ -71,7 +71,7 @@ impl Process {
             .env("PHOENIX_SECRET", SECRET)
             .env("PHOENIX_ADMIN_SECRET", ADMIN_SECRET)
             .envs(environment.iter().copied())
-            .stdout(Stdio::null())
+            .stdout(File::create(log.with_extension("out")).unwrap())
             .stderr(elsewhere.unwrap_or_else(|| File::create(&log).unwrap().into()));
         if engine == Engine::Postgres {
             command.env("PHOENIX_SQL_DATABASE_URL", postgres_url()).env("PHOENIX_SQL_DATABASE_SCHEMA", schema);
@@ -94,6 +94,11 @@ impl Process {
     /// What the server has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// What the server has said on its standard output.
+    pub fn summary(&self) -> String {
+        std::fs::read_to_string(self.log.with_extension("out")).unwrap()
     }
 
     pub fn url(&self, path: &str) -> String {

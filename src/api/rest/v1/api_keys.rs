@@ -18,7 +18,7 @@ use crate::{
         api_key::{ApiKey as DomainKey, KeyKind},
         id::{ApiKeyId, GlobalId},
         page::Order,
-        scope::{Admin, SignedIn},
+        scope::{Admin, OwnKeysCreate, SignedIn, SystemKeysCreate, UserKeysRevoke},
         secret::PlainToken,
         time::UnixNanos,
         user::User,
@@ -160,7 +160,7 @@ async fn get_system_api_keys(cx: Cx<Admin>) -> Answer<axum::Json<DataBody<Vec<Ap
     responses((status = 201, body = DataBody<CreatedApiKey>), (status = 422))
 )]
 async fn create_system_api_key(
-    cx: Cx<Admin>,
+    cx: Cx<SystemKeysCreate>,
     Json(body): Json<CreateApiKeyRequestBody>,
 ) -> Answer<(StatusCode, axum::Json<DataBody<CreatedApiKey>>)> {
     let created = api_keys::create_system(&cx, body.data.into_request()?).await?;
@@ -222,7 +222,7 @@ async fn get_user_api_keys(cx: Cx<SignedIn>) -> Answer<axum::Json<DataBody<Vec<A
     responses((status = 201, body = DataBody<CreatedApiKey>), (status = 422))
 )]
 async fn create_user_api_key(
-    cx: Cx<SignedIn>,
+    cx: Cx<OwnKeysCreate>,
     Json(body): Json<CreateApiKeyRequestBody>,
 ) -> Answer<(StatusCode, axum::Json<DataBody<CreatedApiKey>>)> {
     let created = api_keys::create_user(&cx, body.data.into_request()?).await?;
@@ -237,7 +237,7 @@ async fn create_user_api_key(
     params(("api_key_id" = String, Path, description = "Global id")),
     responses((status = 204), (status = 404), (status = 422))
 )]
-async fn delete_user_api_key(cx: Cx<SignedIn>, Path(id): Path<String>) -> Answer<StatusCode> {
+async fn delete_user_api_key(cx: Cx<UserKeysRevoke>, Path(id): Path<String>) -> Answer<StatusCode> {
     api_keys::revoke_user(&cx, key_id(&id, KeyKind::User)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -21,7 +21,7 @@ use crate::{
         id::{ApiKeyId, GlobalId},
         page::{Cursor, Order},
         plan::{KeyLimits, Plan},
-        scope::{Scope, ScopeSet, SignedIn},
+        scope::{KeysWrite, Scope, ScopeSet, SignedIn},
         secret::PlainToken,
         time::UnixNanos,
         user::User,
@@ -409,7 +409,7 @@ async fn list_api_keys(cx: Cx<SignedIn>, Query(query): Query<ListKeysQuery>) -> 
     responses((status = 201, body = KeyWithSecretBody), (status = 422))
 )]
 async fn create_api_key(
-    cx: Cx<SignedIn>,
+    cx: Cx<KeysWrite>,
     Json(body): Json<CreateKeyBody>,
 ) -> Answer<(StatusCode, axum::Json<KeyWithSecretBody>)> {
     let created = api_keys::create(&cx, body.into_request()?).await.map_err(in_camel_case)?;
@@ -436,7 +436,7 @@ async fn get_api_key(cx: Cx<SignedIn>, Path(id): Path<String>) -> Answer<axum::J
     responses((status = 200, body = KeyBody), (status = 404), (status = 409), (status = 422))
 )]
 async fn patch_api_key(
-    cx: Cx<SignedIn>,
+    cx: Cx<KeysWrite>,
     Path(id): Path<String>,
     Json(body): Json<PatchKeyBody>,
 ) -> Answer<axum::Json<KeyBody>> {
@@ -455,7 +455,7 @@ async fn patch_api_key(
     responses((status = 201, body = KeyWithSecretBody), (status = 404), (status = 409), (status = 422))
 )]
 async fn rotate_api_key(
-    cx: Cx<SignedIn>,
+    cx: Cx<KeysWrite>,
     Path(id): Path<String>,
     OptionalJson(body): OptionalJson<RotateKeyBody>,
 ) -> Answer<(StatusCode, axum::Json<KeyWithSecretBody>)> {
