@@ -116,6 +116,25 @@ mod tests {
         assert!(!passwords.verify("correct".into(), Some("not a hash".into())).await.unwrap());
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn few_hashes_run_at_once_however_many_are_asked_for() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let passwords = Passwords::new();
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let all = (0..40).map(|_| {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            passwords.run(move || {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(2));
+                running.fetch_sub(1, Ordering::SeqCst);
+            })
+        });
+        for done in futures_util::future::join_all(all).await {
+            done.unwrap();
+        }
+        assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
+    }
+
     #[tokio::test]
     async fn the_form_of_the_peer_is_verified_and_outdated() {
         // hashlib.pbkdf2_hmac("sha256", b"correct", bytes(range(32)), 10_000)

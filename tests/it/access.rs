@@ -118,6 +118,15 @@ both_engines! {
         assert_eq!(anyone.graphql("{ viewer { id } }").await.json()["data"]["viewer"], Value::Null);
     }
 
+    async fn the_use_of_the_admin_secret_shows_in_the_access_log(engine) {
+        let app = TestApp::new(engine).await;
+        app.admin_secret().get("/v1/users").await.expect(200);
+        app.app.recorder.flush().await;
+        let log = app.admin_secret().get("/api/v1/access-logs").await.expect(200).json();
+        let record = &log["data"][0];
+        assert_eq!((&record["principal"]["type"], &record["path"]), (&"admin_secret".into(), &"/v1/users".into()), "{log}");
+    }
+
     async fn a_key_that_is_bound_to_a_project_knows_no_other(engine) {
         let app = TestApp::new(engine).await;
         let admin = app.admin_secret();

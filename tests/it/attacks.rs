@@ -1,8 +1,15 @@
 //! Attacks on logins and sessions.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use phoenix_server::domain::scope::Role;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, Engine, TestApp, app::SECRET, both_engines};
@@ -105,6 +112,12 @@ both_engines! {
         for claims in [json!({"jti": "AccessToken:1"}), json!({"jti": "ApiKey:1"}), json!({"jti": "AccessToken:1", "exp": 4_000_000_000_i64})] {
             attempts.push(jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap());
         }
+        // The very claims of a good token, signed with whatever else is a secret, or known, here.
+        let own: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part(1)).unwrap()).unwrap();
+        for key in [crate::support::app::ADMIN_SECRET, "", part(0), good] {
+            let key = jsonwebtoken::EncodingKey::from_secret(key.as_bytes());
+            attempts.push(jsonwebtoken::encode(&jsonwebtoken::Header::default(), &own, &key).unwrap());
+        }
         for attempt in attempts {
             app.anonymous().bearer(&attempt).get("/v1/user").await.expect(401);
         }
@@ -116,6 +129,95 @@ both_engines! {
         let good = good["access_token"].as_str().unwrap();
         let both = app.anonymous().bearer(good).header("api_key", crate::support::app::ADMIN_SECRET);
         assert_eq!(both.get("/v1/user").await.expect(401).detail(), "The request carries credentials of different callers");
+    }
+
+    async fn an_access_token_is_good_to_its_last_second_and_no_longer(engine) {
+        let app = behind_proxy(engine).await;
+        let pair = token(&app.anonymous(), "grant_type=password&username=admin@localhost&password=admin").await.json();
+        let life = Duration::from_secs(pair["expires_in"].as_u64().unwrap());
+        let client = app.anonymous().bearer(pair["access_token"].as_str().unwrap());
+        app.clock.advance(life - Duration::from_secs(1));
+        client.get("/v1/user").await.expect(200);
+        app.clock.advance(Duration::from_secs(1));
+        let refused = client.get("/v1/user").await.expect(401);
+        assert_eq!(refused.detail(), "Expired token");
+        app.clock.advance(Duration::from_secs(1));
+        client.get("/v1/user").await.expect(401);
+    }
+
+    async fn a_header_counts_alone_whatever_cookie_comes_along(engine) {
+        let app = behind_proxy(engine).await;
+        let cookie = app.anonymous().login("admin@localhost", "admin").await;
+        let viewer = app.key(Role::Viewer, None).await;
+        cookie.get("/v1/users").await.expect(200);
+        // A browser's cookie lends nothing to the key of somebody else, and saves no bad one.
+        let both = cookie.clone().bearer(&viewer.token().unwrap());
+        both.get("/v1/users").await.expect(403);
+        cookie.clone().bearer("px_sys_nonsense").get("/v1/users").await.expect(401);
+        cookie.header("authorization", "Basic YWRtaW46YWRtaW4=").get("/v1/users").await.expect(401);
+    }
+
+    async fn an_unknown_user_costs_as_much_time_as_a_known_one(engine) {
+        let app = TestApp::with(engine, |config| {
+            config.auth.disable_rate_limit = true;
+            config.auth.disable_brute_force_protection = true;
+        })
+        .await;
+        let client = app.anonymous();
+        let took = async |email: &str| {
+            let began = std::time::Instant::now();
+            try_login(&client, email, "guess").await.expect(401);
+            began.elapsed()
+        };
+        let (mut known, mut unknown, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..200 {
+            // In turn, so that whatever else the machine does falls on both.
+            known.push(took("admin@localhost").await);
+            unknown.push(took("nobody@example.com").await);
+            nothing.push(took("").await);
+        }
+        let [known, unknown, nothing] = [known, unknown, nothing].map(|mut times| {
+            times.sort_unstable();
+            times[times.len() / 2].as_secs_f64()
+        });
+        let ratio = unknown / known;
+        assert!((0.67..1.5).contains(&ratio), "{known} s and {unknown} s");
+        // Both hash: what is refused before that is far faster.
+        assert!(nothing * 3.0 < unknown, "{nothing} s and {unknown} s");
+    }
+
+    async fn a_flood_of_logins_does_not_hold_up_ingest(engine) {
+        const LOGINS: usize = 60;
+        let app = TestApp::with(engine, |config| {
+            config.auth.disable_rate_limit = true;
+            config.auth.disable_brute_force_protection = true;
+        })
+        .await;
+        let done = Arc::new(AtomicUsize::new(0));
+        let flood: Vec<_> = (0..LOGINS)
+            .map(|n| {
+                let (client, done) = (app.anonymous(), Arc::clone(&done));
+                tokio::spawn(async move {
+                    let answer = try_login(&client, &format!("nobody-{n}@example.com"), "guess").await;
+                    done.fetch_add(1, Ordering::SeqCst);
+                    // Whoever waits too long for a turn is sent away.
+                    assert!(matches!(answer.status.as_u16(), 401 | 503), "{}", answer.text());
+                })
+            })
+            .collect();
+        // The turns are taken and a queue stands behind them.
+        while done.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let admin = app.admin_secret();
+        for n in 0..5 {
+            admin.export("flood", vec![crate::support::otlp::span(1, n + 1)]).await;
+        }
+        let over = done.load(Ordering::SeqCst);
+        assert!(over < LOGINS, "ingest waited for every one of {LOGINS} logins");
+        for login in flood {
+            login.await.unwrap();
+        }
     }
 
     async fn guessing_from_one_address_is_stopped_and_costs_the_owner_elsewhere_nothing(engine) {

@@ -70,6 +70,12 @@ impl Client {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
+    /// The bearer token that it carries.
+    pub fn token(&self) -> Option<String> {
+        let value = self.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| value)?;
+        value.strip_prefix("Bearer ").map(str::to_owned)
+    }
+
     /// A request with this client's headers and no body.
     pub fn request(&self, method: Method, path: &str) -> Request<Body> {
         let mut request = Request::builder().method(method).uri(path);
