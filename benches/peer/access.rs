@@ -80,6 +80,7 @@ pub(crate) async fn run(server: &Server, engine: Engine, settings: &Settings, bo
         ("admin secret, Authorization: Bearer", server.admin.clone()),
     ];
     if server.kind == SubjectKind::Ours {
+        credentials.push(("access token, Authorization: Bearer", server.access_token().await?));
         credentials.push(("system key, api_key header", Credential::new("api_key", &server.key)?));
     }
     for (name, credential) in credentials {

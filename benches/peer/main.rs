@@ -11,6 +11,7 @@ mod grpc;
 mod http;
 mod ingest;
 mod lifecycle;
+mod login;
 mod page;
 mod payload;
 mod postgres;
@@ -113,6 +114,9 @@ async fn measure(
         if subject.kind == SubjectKind::Ours {
             bare_handler::run(&server, engine, settings, book).await?;
         }
+    }
+    if settings.wants(Scenario::Login) {
+        login::run(&server, engine, settings, book).await?;
     }
     if settings.wants(Scenario::Ingest) {
         let empty = place.size().await?;

@@ -20,6 +20,10 @@ pub(crate) enum Group {
     Page,
     /// Authenticated trivial request.
     Access,
+    /// Logins by password.
+    Login,
+    /// Ingest beside a flood of logins.
+    Flood,
     /// Cold start and memory.
     Process,
     /// Bytes on disk.
@@ -31,14 +35,25 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    const ALL: [Self; 7] =
-        [Self::Ingest, Self::Page, Self::Access, Self::Process, Self::Disk, Self::Durability, Self::Hardware];
+    const ALL: [Self; 9] = [
+        Self::Ingest,
+        Self::Page,
+        Self::Access,
+        Self::Login,
+        Self::Flood,
+        Self::Process,
+        Self::Disk,
+        Self::Durability,
+        Self::Hardware,
+    ];
 
     fn title(self) -> &'static str {
         match self {
             Self::Ingest => "Durable ingest: spans a second from the first byte until all are readable",
             Self::Page => "First page of 100 spans, one request after another",
             Self::Access => "Authenticated trivial request: GET /v1/user, 8 connections",
+            Self::Login => "Logins by password: Argon2id of 19 MiB here, PBKDF2 of 10,000 rounds there",
+            Self::Flood => "Ingest beside a flood of logins, against the same without it",
             Self::Process => "Start and memory",
             Self::Disk => "Disk",
             Self::Durability => "Acknowledged spans missing after a stop right after the last acknowledgement",
@@ -47,7 +62,16 @@ impl Group {
     }
 
     fn other(self) -> &'static str {
-        if self == Self::Hardware { "bare" } else { "peer" }
+        match self {
+            Self::Hardware => "bare",
+            Self::Flood => "alone",
+            _ => "peer",
+        }
+    }
+
+    /// Whether ours is shown as a share of the other.
+    fn is_share(self) -> bool {
+        matches!(self, Self::Hardware | Self::Flood)
     }
 }
 
@@ -166,7 +190,7 @@ impl Row {
     fn markdown(&self) -> String {
         let ratio = match (self.ratio(), self.group) {
             (None, _) => "-".to_owned(),
-            (Some(r), Group::Hardware) => format!("{:.0} %", r * 100.0),
+            (Some(r), group) if group.is_share() => format!("{:.0} %", r * 100.0),
             (Some(r), _) => format!("{}x", figure(r)),
         };
         let met = self.met().map_or("-", |met| if met { "yes" } else { "**no**" });
@@ -286,7 +310,7 @@ impl Book {
                 continue;
             }
             let (title, other) = (group.title(), group.other());
-            let ratio = if group == Group::Hardware { "share" } else { "ratio" };
+            let ratio = if group.is_share() { "share" } else { "ratio" };
             let _ = writeln!(
                 text,
                 "\n## {title}\n\n| database | what | unit | ours | {other} | {ratio} | target | met? | notes |\n\

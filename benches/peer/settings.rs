@@ -40,6 +40,8 @@ pub(crate) enum Scenario {
     Page,
     /// Authenticated trivial request.
     Access,
+    /// Logins by password, and ingest beside a flood of them.
+    Login,
     /// Cold start and idle memory.
     Start,
     /// Acknowledged spans that are gone after SIGTERM and SIGKILL.

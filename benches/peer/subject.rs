@@ -191,6 +191,17 @@ impl Server {
         Credential::new("cookie", cookie.context("login set no access cookie")?)
     }
 
+    /// Logs the first administrator in; returns the access token as a bearer of ours takes it.
+    pub(crate) async fn access_token(&self) -> Result<Credential> {
+        let form = "grant_type=password&username=admin@localhost&password=admin";
+        let mut conn = Connection::open(self.port, None).await?;
+        let media_type = Some("application/x-www-form-urlencoded");
+        let (status, _, body) = conn.send(Method::POST, "/auth/token", media_type, form.into()).await?;
+        ensure!(status == StatusCode::OK, "token: {status} {}", text(&body));
+        let answer: serde_json::Value = serde_json::from_slice(&body)?;
+        Credential::bearer(answer["access_token"].as_str().context("no access_token in the answer")?)
+    }
+
     /// Counts the spans of a project through the wire.
     ///
     /// The peer is asked for its own count, which costs it little: reading every span again and again would slow the

@@ -1,4 +1,4 @@
-//! Passwords: Argon2id, off the async threads, a bounded number at once.
+//! Passwords: Argon2id, off the async threads, a bounded number at once, behind everything else that wants to run.
 //!
 //! What was brought over from the peer is PBKDF2-HMAC-SHA256 of 10,000 rounds, here in PHC string form
 //! (`$pbkdf2-sha256$i=10000,l=32$salt$hash`). It is verified, and replaced at the next login.
@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
 
-/// How many hashes run at once: each takes 19 MiB and one core for some 20 ms, and ingest must not starve.
+/// How many hashes run at once: each takes 19 MiB and one core for some 20 ms.
 const AT_ONCE: usize = 2;
 /// How long a login waits for its turn before it is sent away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,12 +65,17 @@ impl Passwords {
         let Ok(Ok(turn)) = turn else {
             return Err(Error::Unavailable { detail: "Too many logins at once", retry_after: PATIENCE });
         };
-        let done = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop(turn);
-            result
-        });
-        done.await.map_err(Error::internal)
+        let (done, wait) = tokio::sync::oneshot::channel();
+        // A thread of its own, which costs a thousandth of the hash: it can give way for good.
+        std::thread::Builder::new()
+            .name("password".to_owned())
+            .spawn(move || {
+                give_way();
+                let _ = done.send(work());
+                drop(turn);
+            })
+            .map_err(Error::internal)?;
+        wait.await.map_err(Error::internal)
     }
 }
 
@@ -78,6 +83,14 @@ impl Default for Passwords {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Lets every other thread of the machine go first: a flood of logins takes what ingest leaves, and a login on an idle
+/// machine is as fast as ever.
+fn give_way() {
+    // On Linux a priority is a thread's. Where it is the whole process', nobody gives way.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 19);
 }
 
 fn verify(password: &[u8], hash: &str) -> Result<(), argon2::password_hash::Error> {

@@ -117,8 +117,9 @@ both_engines! {
         let key = app.anonymous().bearer(&key_of(&ann).await);
         key.export("hers", vec![crate::support::otlp::span(1, 1)]).await;
         assert_eq!(patch(&admin, &id, json!({"active": false})).await.expect(200).json()["data"]["active"], false);
-        ann.get("/v1/user").await.expect(401);
-        ann.post("/auth/refresh", &json!({})).await.expect(401);
+        // Like any other session that was ended: whoever holds it learns nothing of the account.
+        assert_eq!(ann.get("/v1/user").await.expect(401).detail(), "Invalid token");
+        assert_eq!(ann.post("/auth/refresh", &json!({})).await.expect(401).detail(), "Invalid refresh token");
         let refused = key.get("/v1/projects").await.expect(401);
         assert_eq!(refused.detail(), "The user is deactivated");
         let wrong = login(&app, "ann", PASSWORD).await.expect(401);
