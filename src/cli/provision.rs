@@ -458,7 +458,7 @@ impl Report {
             let (kind, token, file) = match place {
                 Place::Project(_) => ("project", None, None),
                 Place::User(_) => ("user", None, None),
-                Place::Key(i) => ("key", tokens.map(|t| t.get(i)), self.files.get(*i).and_then(Option::as_ref)),
+                Place::Key(i) => ("key", tokens.and_then(|t| t.get(i)), self.files.get(*i).and_then(Option::as_ref)),
             };
             let what = match outcome {
                 Outcome::Unchanged => continue,
@@ -488,15 +488,15 @@ impl Report {
 
 /// Where a new plain text went: its file, or this very line.
 struct Whereabouts<'a> {
-    token: Option<Option<&'a PlainToken>>,
+    token: Option<&'a PlainToken>,
     file: Option<&'a PathBuf>,
 }
 
 impl fmt::Display for Whereabouts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.token, self.file) {
-            (Some(Some(_)), Some(file)) => write!(f, ", written to {}", file.display()),
-            (Some(Some(token)), None) => write!(f, ": {}", token.expose()),
+            (Some(_), Some(file)) => write!(f, ", written to {}", file.display()),
+            (Some(token), None) => write!(f, ": {}", token.expose()),
             _ => Ok(()),
         }
     }

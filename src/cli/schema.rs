@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Document::Openapi => openapi()?,
         Document::Graphql => api::graphql::sdl(),
         Document::Access => api::rest::openapi::access_table(),
-        Document::Roles => super::block_on(async { Ok(api::roles::table().await.map_err(app::explain)?) })?,
+        Document::Roles => super::block_on(async { api::roles::table().await.map_err(app::explain) })?,
         Document::Env => Config::env_example(),
     };
     print!("{text}");

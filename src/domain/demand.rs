@@ -71,8 +71,8 @@ impl Demand {
         let role = if self.admin_role { " as ADMIN" } else { "" };
         match (self.callers.describe(), self.scope) {
             (None, _) => format!("{what}{role}"),
-            (Some(rule), None) => rule.to_owned(),
-            (Some(rule), Some(_)) => format!("{what}{role}, {rule}"),
+            (Some(callers), None) => callers.to_owned(),
+            (Some(callers), Some(_)) => format!("{what}{role}, {callers}"),
         }
     }
 }

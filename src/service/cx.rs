@@ -81,7 +81,7 @@ pub fn check(demand: Demand, principal: &Principal, enforce_password_reset: bool
     let is_admin = || check_scope(Scope::Admin, principal);
     match (demand.callers, principal.credential) {
         // With authentication off there are no credentials to tell apart.
-        (_, Credential::Open) | (Callers::Any, _) | (_, Credential::Session(_)) => Ok(()),
+        (_, Credential::Open | Credential::Session(_)) | (Callers::Any, _) => Ok(()),
         (Callers::People(rule), _) | (Callers::NoKeys(rule), Credential::ApiKey(..)) => Err(Error::forbidden(rule)),
         (Callers::PeopleOrAdmin, _) => is_admin(),
         (Callers::NoPlainSystemKeys(rule), Credential::ApiKey(_, KeyKind::System)) => {
