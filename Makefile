@@ -57,6 +57,7 @@ tests/clients/node/node_modules/.package-lock.json: tests/clients/node/package-l
 lint: web/node_modules/.package-lock.json ## Formatting and lints of both languages
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	npm run --prefix web lint
 
 format: ## Format the Rust code

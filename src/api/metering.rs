@@ -1,6 +1,6 @@
 //! What is counted of a request, and what is refused because there were too many.
 //!
-//! Three layers share one [`Slot`] in the extensions of a request: [`MeterLayer`] around everything that makes an answer,
+//! Three layers share one `Slot` in the extensions of a request: [`MeterLayer`] around everything that makes an answer,
 //! which counts bytes and hands the record over when the answer's body has ended or nobody waits for it any more;
 //! [`AdmitLayer`] behind the identification of the caller, which holds callers to their limits; [`RouteLayer`] behind the
 //! router, which notes the route. A request costs four small allocations for its texts, one for the slot, and what

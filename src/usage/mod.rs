@@ -7,7 +7,7 @@
 //! database does not answer, both are kept, the log up to a bound, and written later. At stop the task writes what is
 //! left: it ends when the last [`Recorder`] is gone.
 //!
-//! A crash loses the last second of both. No secret is written: see [`redact`].
+//! A crash loses the last second of both. No secret is written: see the module `redact`.
 
 mod counters;
 pub mod geo;
