@@ -10,6 +10,7 @@ FROM rust:1.95-alpine AS server
 RUN apk add --no-cache build-base
 WORKDIR /build
 COPY Cargo.toml Cargo.lock askama.toml ./
+COPY .cargo/ .cargo/
 COPY src/ src/
 COPY migrations/ migrations/
 COPY benches/ benches/

@@ -70,7 +70,8 @@ pub(super) async fn open(path: &Path, scratch: Option<Arc<Scratch>>, options: &O
         .connect_with(writer)
         .await?;
     // Opened after the writer: the file and its journal mode are there.
-    let reader = connect.pragma("cache_size", "-4096").pragma("query_only", "on");
+    // What a reader does not keep lies in the system's cache all the same.
+    let reader = connect.pragma("cache_size", "-2048").pragma("query_only", "on");
     let read = SqlitePoolOptions::new()
         .max_connections(options.pool_size.max(1))
         .acquire_timeout(Duration::from_secs(30))

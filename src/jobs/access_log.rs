@@ -1,13 +1,26 @@
-//! Removes what the access log and the usage of keys need not keep any longer, in slices.
+//! Merges the blocks of the access log once their hour is over, and removes what it and the usage of keys need not keep
+//! any longer; both in slices.
 
 use std::time::Duration;
 
-use crate::{db::Db, domain::time::Clock, error::Result, store};
+use crate::{
+    db::Db,
+    domain::{
+        access::HOUR,
+        time::{Clock, UnixNanos},
+    },
+    error::Result,
+    store,
+};
 
 /// How often there is a look.
 pub const INTERVAL: Duration = Duration::from_mins(1);
 /// Rows that one transaction removes: few enough that ingest, which waits for the same writer, does not notice.
 const SLICE: i64 = 500;
+/// Blocks of the log that one transaction removes.
+const BLOCKS: i64 = 50;
+/// After the end of an hour nothing of it is written any more; a long request's record is, and stays by itself.
+const SETTLED: Duration = Duration::from_mins(2);
 /// How long sums are kept: a year and a month, so that two years can be compared month by month.
 const USAGE_KEPT: Duration = Duration::from_hours(24 * 396);
 /// How long an account of a rate limit is kept that has long paid.
@@ -18,9 +31,19 @@ pub async fn run(db: &Db, clock: &Clock, retention: Duration) -> Result<()> {
     let now = clock.now();
     loop {
         let mut tx = db.begin().await?;
-        let removed = store::access_logs::delete_old(tx.conn(), now.minus(retention), SLICE).await?;
+        let removed = store::access_logs::delete_old(tx.conn(), now.minus(retention), BLOCKS).await?;
         tx.commit().await?;
         if removed == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let settled = UnixNanos(now.minus(SETTLED).0.div_euclid(HOUR) * HOUR);
+    loop {
+        let mut tx = db.begin().await?;
+        let merged = store::access_logs::merge(tx.conn(), settled).await?;
+        tx.commit().await?;
+        if merged == 0 {
             break;
         }
         tokio::task::yield_now().await;

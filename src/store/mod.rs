@@ -20,6 +20,7 @@
 //! Every statement that several processes run at once sorts its rows by key first, and touches the tables in one
 //! order: projects, origins, spans, sessions, traces, stats.
 
+mod access_log_block;
 pub mod access_logs;
 pub mod api_keys;
 pub mod audit;

@@ -1,11 +1,12 @@
 //! What is remembered of requests: the access log and the usage of keys.
 //!
-//! A request that is over is counted in memory and put into a bounded queue, and neither waits for anything: some sums
-//! under a lock that nobody holds for longer than that, and one send. One task writes what has gathered, once a second
-//! or when there is much, in one transaction: one statement for the log and one for each table of sums. When the queue
-//! is full, or many requests of nobody known were refused within a second, a record is dropped, and a warning at most once a minute says how many; the sums are not affected. When the
-//! database does not answer, both are kept, the log up to a bound, and written later. At stop the task writes what is
-//! left: it ends when the last [`Recorder`] is gone.
+//! A request that is over is counted in memory and put into a bounded list, and neither waits for anything: some sums and
+//! one more record, each under a lock that nobody holds for longer than that. No request wakes the task that writes: it
+//! looks once a second, or is told when there is much, and writes all in one transaction, the records as one block. When
+//! the list is full, or many requests of nobody known were refused within a second, a record is dropped, and a warning
+//! at most once a minute says how many; the sums are not affected. When the database does not answer, both are kept,
+//! the log up to a bound, and written later. At stop the task writes what is left: it ends when the last [`Recorder`]
+//! is gone.
 //!
 //! A crash loses the last second of both. No secret is written: see the module `redact`.
 
@@ -15,7 +16,7 @@ mod redact;
 mod writer;
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
@@ -32,8 +33,10 @@ use crate::{
 use counters::Counters;
 use geo::Geography;
 
-/// Records that may wait.
-const QUEUE: usize = 10_000;
+/// Records that may wait to be written.
+const MOST_WAITING: usize = 10_000;
+/// Records that are written at once, and not when the second is over.
+const MANY_WAITING: usize = 4_000;
 /// Refused requests of nobody known that are written in a second.
 const STRANGERS_A_SECOND: u64 = 200;
 
@@ -49,15 +52,35 @@ pub struct Options {
 }
 
 enum Message {
-    Record(Box<Access>),
+    /// Much is waiting.
+    Write,
+    /// Write what is waiting, and say when it is done.
     Flush(oneshot::Sender<()>),
 }
 
 #[derive(Debug)]
 struct Shared {
     counters: Counters,
+    waiting: Mutex<Vec<Access>>,
     dropped: AtomicU64,
     strangers: Strangers,
+}
+
+impl Shared {
+    /// Takes what is waiting.
+    fn take(&self) -> Vec<Access> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds a record; returns how many are waiting now, or nothing when there was no room.
+    fn add(&self, access: Access) -> Option<usize> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= MOST_WAITING {
+            return None;
+        }
+        waiting.push(access);
+        Some(waiting.len())
+    }
 }
 
 /// Refused requests of nobody known, as many as a second may bring into the log. They cost their sender nothing: without
@@ -82,7 +105,7 @@ impl Strangers {
 /// The way into both; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    queue: mpsc::Sender<Message>,
+    messages: mpsc::Sender<Message>,
     shared: Arc<Shared>,
     log: bool,
 }
@@ -91,9 +114,10 @@ impl Recorder {
     /// Starts the task. It ends, everything written, when the last recorder is gone.
     #[must_use]
     pub fn start(db: Db, options: Options) -> (Self, tokio::task::JoinHandle<()>) {
-        let (queue, receiver) = mpsc::channel(QUEUE);
+        let (messages, receiver) = mpsc::channel(16);
         let shared = Arc::new(Shared {
             counters: Counters::new(options.geography.is_some()),
+            waiting: Mutex::default(),
             dropped: AtomicU64::new(0),
             strangers: Strangers::default(),
         });
@@ -104,7 +128,7 @@ impl Recorder {
             reason = "the writer outlives every tracked task; its handle is awaited at stop"
         )]
         let task = tokio::spawn(writer.run(receiver));
-        (Self { queue, shared, log }, task)
+        (Self { messages, shared, log }, task)
     }
 
     /// Remembers a request that is over. Never waits.
@@ -114,15 +138,18 @@ impl Recorder {
             return;
         }
         let has_room = access.actor != Actor::Anonymous || self.shared.strangers.admit(access.at);
-        if !has_room || self.queue.try_send(Message::Record(Box::new(access))).is_err() {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        match has_room.then(|| self.shared.add(access)).flatten() {
+            // When as many messages wait, one more would tell nothing new.
+            Some(MANY_WAITING) => drop(self.messages.try_send(Message::Write)),
+            Some(_) => {}
+            None => drop(self.shared.dropped.fetch_add(1, Ordering::Relaxed)),
         }
     }
 
     /// Returns when everything that was remembered before is written, or could not be.
     pub async fn flush(&self) {
         let (done, wait) = oneshot::channel();
-        if self.queue.send(Message::Flush(done)).await.is_ok() {
+        if self.messages.send(Message::Flush(done)).await.is_ok() {
             let _ = wait.await;
         }
     }
@@ -179,13 +206,13 @@ mod tests {
         async fn what_does_not_fit_is_dropped_but_counted_and_all_is_written_at_the_end(db: Db) {
             let (recorder, task) = Recorder::start(db.clone(), Options { log: true, ..Options::default() });
             // Nothing gives way to the task in between.
-            for _ in 0..QUEUE + 50 {
+            for _ in 0..MOST_WAITING + 50 {
                 recorder.record(access(KEY));
             }
             assert_eq!(recorder.shared.dropped.load(Ordering::Relaxed), 50);
             drop(recorder);
             task.await.unwrap();
-            assert_eq!(written(&db).await, (QUEUE, 10_050));
+            assert_eq!(written(&db).await, (MOST_WAITING, 10_050));
         }
     }
 

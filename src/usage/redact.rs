@@ -1,6 +1,9 @@
 //! What never gets into the access log, although a client may write it anywhere: into a path, its user agent, a request
 //! id, the name of a project. Keys and tokens are known by their form, the secrets of the server by their text.
 
+use std::{borrow::Cow, fmt};
+
+use aho_corasick::AhoCorasick;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::domain::secret::KeyPrefix;
@@ -13,24 +16,48 @@ const TOKEN: &str = "eyJ";
 const SHORTEST: usize = 8;
 
 /// Takes secrets out of texts.
-#[derive(Debug)]
-pub(super) struct Redactor(Vec<SecretString>);
+pub(super) struct Redactor {
+    secrets: Vec<SecretString>,
+    /// Finds in one pass whether there is anything to take out: nearly always there is not.
+    suspicious: Option<AhoCorasick>,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
+
+/// How that begins which is known by its form.
+fn beginnings() -> impl Iterator<Item = &'static str> {
+    KeyPrefix::ALL.map(KeyPrefix::as_str).into_iter().chain([TOKEN])
+}
 
 impl Redactor {
     pub(super) fn new(mut secrets: Vec<SecretString>) -> Self {
         secrets.retain(|secret| secret.expose_secret().len() >= SHORTEST);
-        Self(secrets)
+        let mut texts: Vec<&str> = beginnings().chain(["\0"]).collect();
+        texts.extend(secrets.iter().map(|secret| secret.expose_secret()));
+        let suspicious = AhoCorasick::new(texts).ok();
+        Self { secrets, suspicious }
     }
 
     /// Returns the text without secrets and zero characters, cut to a length in bytes.
-    pub(super) fn clean(&self, text: &str, longest: usize) -> String {
+    pub(super) fn clean<'t>(&self, text: &'t str, longest: usize) -> Cow<'t, str> {
+        if text.len() <= longest && self.suspicious.as_ref().is_some_and(|s| !s.is_match(text)) {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(self.without_secrets(text, longest))
+    }
+
+    fn without_secrets(&self, text: &str, longest: usize) -> String {
         let mut clean = text.replace('\0', "");
-        for secret in &self.0 {
+        for secret in &self.secrets {
             if clean.contains(secret.expose_secret()) {
                 clean = clean.replace(secret.expose_secret(), MASK);
             }
         }
-        for start in KeyPrefix::ALL.map(KeyPrefix::as_str).into_iter().chain([TOKEN]) {
+        for start in beginnings() {
             clean = without(&clean, start);
         }
         clean.truncate(clean.floor_char_boundary(longest));

@@ -1,6 +1,7 @@
 //! The task that writes.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -23,8 +24,6 @@ use crate::{
 
 /// How often what has gathered is written.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Records after which it is written at once.
-const BATCH: usize = 500;
 /// Records that are kept while the database does not answer.
 const KEPT: usize = 10_000;
 /// How often dropped records are told of, at most.
@@ -57,30 +56,21 @@ impl Writer {
         }
     }
 
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+    pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut received = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
-                count = queue.recv_many(&mut received, BATCH) => {
-                    if count == 0 {
-                        break;
-                    }
-                    for message in received.drain(..) {
-                        match message {
-                            Message::Record(access) => self.take(*access),
-                            Message::Flush(done) => {
-                                self.write().await;
-                                let _ = done.send(());
-                            }
-                        }
-                    }
+                message = messages.recv() => match message {
                     // After a failure the next attempt waits for its time.
-                    if self.pending.len() >= BATCH && !self.failed {
+                    Some(Message::Write) if self.failed => {}
+                    Some(Message::Write) => self.write().await,
+                    Some(Message::Flush(done)) => {
                         self.write().await;
+                        let _ = done.send(());
                     }
-                }
+                    None => break,
+                },
                 _ = ticks.tick() => self.write().await,
             }
             self.warn();
@@ -100,7 +90,11 @@ impl Writer {
     }
 
     fn clean(&self, mut access: Access) -> Access {
-        let clean = |text: &mut String, longest| *text = self.redactor.clean(text, longest);
+        let clean = |text: &mut String, longest| {
+            if let Cow::Owned(clean) = self.redactor.clean(text, longest) {
+                *text = clean;
+            }
+        };
         clean(&mut access.method, LONGEST_METHOD);
         clean(&mut access.path, LONGEST_TEXT);
         clean(&mut access.request_id, LONGEST_REQUEST_ID);
@@ -115,11 +109,14 @@ impl Writer {
 
     /// Writes what has gathered, or keeps it.
     async fn write(&mut self) {
+        for access in self.shared.take() {
+            self.take(access);
+        }
         let counted = self.shared.counters.take();
         if self.pending.is_empty() && counted.is_empty() {
             return;
         }
-        let clean = |text: &str| self.redactor.clean(text, LONGEST_TEXT);
+        let clean = |text: &str| self.redactor.clean(text, LONGEST_TEXT).into_owned();
         let usage: Vec<KeyUsage> =
             counted.iter().map(|(key, counted)| counted.rows(*key, self.geography.as_ref(), clean)).collect();
         match self.store(&usage).await {
@@ -137,9 +134,7 @@ impl Writer {
 
     async fn store(&self, usage: &[KeyUsage]) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        for rows in self.pending.chunks(store::access_logs::MAX_ROWS) {
-            store::access_logs::add(tx.conn(), rows).await?;
-        }
+        store::access_logs::add(tx.conn(), &self.pending).await?;
         store::usage::add(tx.conn(), usage).await?;
         tx.commit().await
     }
