@@ -111,7 +111,8 @@ async fn copy_spans(place: &Place, copies: u64) -> Result<()> {
     Ok(())
 }
 
-/// Returns the statements that copy traces and spans: the ids of copy `n` begin with `n`.
+/// Returns the statements that copy traces and spans: the ids of copy `n` begin with `n` in eight digits. With four, some
+/// span out of thousands begins so by itself, and its copy is itself.
 fn statements(traces: &[String], spans: &[String], last: i64, copies: u64) -> Vec<String> {
     let select = |columns: &[String], replaced: &dyn Fn(&str) -> Option<String>| -> String {
         let column = |name: &String| replaced(name).unwrap_or_else(|| format!("o.{name}"));
@@ -120,7 +121,7 @@ fn statements(traces: &[String], spans: &[String], last: i64, copies: u64) -> Ve
     let mut statements = Vec::new();
     for copy in 1..=copies {
         let trace_id = |of: &str| format!("'{copy:08x}' || substr({of}.trace_id, 9)");
-        let span_id = |column: &str| format!("'{copy:04x}' || substr(o.{column}, 5)");
+        let span_id = |column: &str| format!("'{copy:08x}' || substr(o.{column}, 9)");
         let of_trace = select(traces, &|name| (name == "trace_id").then(|| trace_id("o")));
         let of_span = select(spans, &|name| match name {
             "trace_rowid" => Some("n.id".to_owned()),
