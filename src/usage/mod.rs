@@ -24,10 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     db::Db,
-    domain::{
-        access::{Access, Actor},
-        time::UnixNanos,
-    },
+    domain::{access::Access, time::UnixNanos},
 };
 use counters::Counters;
 use geo::Geography;
@@ -109,11 +106,14 @@ impl Recorder {
 
     /// Remembers a request that is over. Never waits.
     pub fn record(&self, access: Access) {
-        self.shared.counters.count(&access);
+        let is_admitted = access.actor.is_admitted();
+        if is_admitted {
+            self.shared.counters.count(&access);
+        }
         if !self.log {
             return;
         }
-        let has_room = access.actor != Actor::Anonymous || self.shared.strangers.admit(access.at);
+        let has_room = is_admitted || self.shared.strangers.admit(access.at);
         if !has_room || self.queue.try_send(Message::Record(Box::new(access))).is_err() {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -136,7 +136,7 @@ mod tests {
     use crate::{
         db::{on, testing::db_test},
         domain::{
-            access::AccessFilter,
+            access::{AccessFilter, Actor},
             api_key::KeyKind,
             id::{ApiKeyId, UserId},
             page::{Order, PageRequest},
@@ -219,6 +219,12 @@ mod tests {
             recorder.record(Access { at: UnixNanos(7_201_000_000_000), ..access(Actor::Anonymous) });
             recorder.flush().await;
             assert_eq!(written(&db).await, (201, 0));
+            // Nor can they with a key that is refused; and it is not used by that.
+            for _ in 0..300 {
+                recorder.record(access(Actor::RefusedKey(ApiKeyId(1), KeyKind::User, UserId(2))));
+            }
+            recorder.flush().await;
+            assert_eq!(written(&db).await, (401, 0));
         }
     }
 }
