@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod health;
+pub mod ndjson;
 pub mod openapi;
 pub mod page;
 pub mod password_reset;
