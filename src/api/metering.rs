@@ -449,7 +449,7 @@ where
             let _ = slot.caller.set(Arc::clone(principal));
         }
         let limiter = self.limiter.as_ref().filter(|limiter| limiter.applies_to(principal));
-        let Some((limiter, class)) = limiter.cloned().zip(class_of(&request)) else {
+        let Some((limiter, class)) = limiter.cloned().zip(class_of(request.method(), request.uri().path())) else {
             return Either::Left(self.inner.call(request));
         };
         let principal = Arc::clone(principal);
@@ -491,9 +491,8 @@ fn is_grpc(path: &str) -> bool {
 }
 
 /// Returns what a request is counted as, if it is: logins and pages are not.
-fn class_of(request: &Request) -> Option<Class> {
-    let path = request.uri().path();
-    if is_grpc(path) || path == "/v1/traces" && request.method() == Method::POST {
+pub(crate) fn class_of(method: &Method, path: &str) -> Option<Class> {
+    if is_grpc(path) || path == "/v1/traces" && method == Method::POST {
         return Some(Class::Ingest);
     }
     ["/v1", "/api", "/graphql"]
