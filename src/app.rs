@@ -67,7 +67,7 @@ pub struct App {
     jobs: TaskTracker,
     stop: CancellationToken,
     clock: Clock,
-    access_log_retention: Duration,
+    retention: jobs::access_log::Retention,
 }
 
 /// Opens the configured database, migrated.
@@ -247,7 +247,11 @@ impl App {
             let (db, clock) = (job_db.clone(), job_clock.clone());
             async move { jobs::housekeeping::run(&db, &clock).await }
         });
-        let (log_db, log_clock, retention) = (db.clone(), job_clock_of_log, config.usage.access_log_retention());
+        let retention = jobs::access_log::Retention {
+            access_log: config.usage.access_log_retention(),
+            audit_log: config.usage.audit_log_retention(),
+        };
+        let (log_db, log_clock) = (db.clone(), job_clock_of_log);
         jobs::every(&tracker, &stop, "access log", jobs::access_log::INTERVAL, move || {
             let (db, clock) = (log_db.clone(), log_clock.clone());
             async move { jobs::access_log::run(&db, &clock, retention).await }
@@ -259,14 +263,13 @@ impl App {
             tracker.spawn(follower.run(stop.clone()));
         }
         tracker.close();
-        let access_log_retention = config.usage.access_log_retention();
         Ok(Self {
             router,
             services,
             recorder,
             recorder_task,
             clock,
-            access_log_retention,
+            retention,
             db,
             mailer,
             writer,
@@ -282,7 +285,7 @@ impl App {
 
     /// Removes old records of requests now, and not when their job next looks.
     pub async fn remove_old_records(&self) -> crate::error::Result<()> {
-        jobs::access_log::run(&self.db, &self.clock, self.access_log_retention).await
+        jobs::access_log::run(&self.db, &self.clock, self.retention).await
     }
 
     /// Stops: jobs first, then mail, then the writer once every queued span is committed, then what is remembered of

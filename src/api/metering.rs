@@ -34,7 +34,7 @@ use super::{is_api_path, otlp::status::grpc_error, request_log::REQUEST_ID, rest
 use crate::{
     auth::{
         key_limits::{Class, KeyLimiter, Permit, Standing},
-        layer::Identified,
+        layer::{Identified, RefusedKey},
         principal::{Credential, Principal},
     },
     domain::{
@@ -92,6 +92,7 @@ pub(crate) struct Told(pub(crate) Arc<str>);
 #[derive(Debug, Default)]
 struct Slot {
     caller: OnceLock<Arc<Principal>>,
+    refused: OnceLock<Arc<Principal>>,
     route: OnceLock<Arc<str>>,
     bytes_in: AtomicU64,
     permit: Mutex<Option<Permit>>,
@@ -161,7 +162,12 @@ impl Pending {
     }
 
     fn actor(&self) -> Actor {
-        let Some(principal) = self.slot.caller.get() else { return Actor::Anonymous };
+        let Some(principal) = self.slot.caller.get() else {
+            return match self.slot.refused.get().map(|p| (p.credential, p.user_id)) {
+                Some((Credential::ApiKey(id, kind), user)) => Actor::RefusedKey(id, kind, user),
+                _ => Actor::Anonymous,
+            };
+        };
         match principal.credential {
             Credential::Session(_) => Actor::Session(principal.user_id),
             Credential::ApiKey(id, kind) => Actor::Key(id, kind, principal.user_id),
@@ -192,8 +198,8 @@ impl Drop for Pending {
     fn drop(&mut self) {
         drop(self.slot.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
         let actor = self.actor();
-        // Who is not known is remembered for what was refused: wrong credentials and wrong passwords.
-        if actor == Actor::Anonymous && !matches!(self.status, 401 | 403 | 429) {
+        // Who is not let in is remembered for what was refused: wrong credentials and wrong passwords.
+        if !actor.is_admitted() && !matches!(self.status, 401 | 403 | 429) {
             return;
         }
         self.recorder.record(Access {
@@ -433,6 +439,9 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let extensions = request.extensions();
         let Some(Identified::Caller(Ok(principal))) = extensions.get() else {
+            if let (Some(InSlot(slot)), Some(RefusedKey(key))) = (extensions.get(), extensions.get()) {
+                let _ = slot.refused.set(Arc::clone(key));
+            }
             return Either::Left(self.inner.call(request));
         };
         let slot = extensions.get::<InSlot>().map(|slot| Arc::clone(&slot.0));
@@ -440,7 +449,7 @@ where
             let _ = slot.caller.set(Arc::clone(principal));
         }
         let limiter = self.limiter.as_ref().filter(|limiter| limiter.applies_to(principal));
-        let Some((limiter, class)) = limiter.cloned().zip(class_of(&request)) else {
+        let Some((limiter, class)) = limiter.cloned().zip(class_of(request.method(), request.uri().path())) else {
             return Either::Left(self.inner.call(request));
         };
         let principal = Arc::clone(principal);
@@ -482,9 +491,8 @@ fn is_grpc(path: &str) -> bool {
 }
 
 /// Returns what a request is counted as, if it is: logins and pages are not.
-fn class_of(request: &Request) -> Option<Class> {
-    let path = request.uri().path();
-    if is_grpc(path) || path == "/v1/traces" && request.method() == Method::POST {
+pub(crate) fn class_of(method: &Method, path: &str) -> Option<Class> {
+    if is_grpc(path) || path == "/v1/traces" && method == Method::POST {
         return Some(Class::Ingest);
     }
     ["/v1", "/api", "/graphql"]

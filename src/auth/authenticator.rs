@@ -46,6 +46,27 @@ const CACHE_ENTRIES: u64 = 100_000;
 /// The outcome of looking at a request's credential: who calls, or why that cannot be said.
 pub type Caller = Result<Arc<Principal>, CredentialFault>;
 
+/// [`Caller`], and what the access log says of one who is refused.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Who calls, or why that cannot be said.
+    pub caller: Caller,
+    /// Whose credential it would be if it still worked: it gives no right to anything.
+    pub refused: Option<Arc<Principal>>,
+}
+
+impl From<Caller> for Identity {
+    fn from(caller: Caller) -> Self {
+        Self { caller, refused: None }
+    }
+}
+
+impl From<CredentialFault> for Identity {
+    fn from(fault: CredentialFault) -> Self {
+        Self::from(Err(fault))
+    }
+}
+
 #[derive(Clone, Debug)]
 struct KnownKey {
     principal: Arc<Principal>,
@@ -154,60 +175,61 @@ impl Authenticator {
     }
 
     /// Names the caller by the headers of a request. The outer error is a failure to find out.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller> {
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Identity> {
         if let Some(open) = &self.0.open {
-            return Ok(Ok(Arc::clone(open)));
+            return Ok(Ok(Arc::clone(open)).into());
         }
-        match bearer::offered(headers) {
-            Offered::Unusable => Ok(Err(CredentialFault::Invalid)),
-            Offered::One(token) => self.resolve(token).await,
-            Offered::Two(one, other) => match (self.resolve(one).await?, self.resolve(other).await?) {
-                (Ok(one), Ok(other)) if one.is_same(&other) => Ok(Ok(one)),
-                (Err(fault), _) => Ok(Err(fault)),
-                _ => Ok(Err(CredentialFault::Conflicting)),
-            },
+        Ok(match bearer::offered(headers) {
+            Offered::Unusable => CredentialFault::Invalid.into(),
+            Offered::One(token) => self.resolve(token).await?,
+            Offered::Two(one, other) => {
+                let (one, other) = (self.resolve(one).await?, self.resolve(other).await?);
+                match (&one.caller, &other.caller) {
+                    (Ok(a), Ok(b)) if a.is_same(b) => one,
+                    (Err(_), _) => one,
+                    _ => CredentialFault::Conflicting.into(),
+                }
+            }
             Offered::Nothing => match cookie::find(headers, cookie::ACCESS) {
-                Some(token) => self.resolve_session(token).await,
-                None => Ok(Err(CredentialFault::Missing)),
+                Some(token) => self.resolve_session(token).await?.into(),
+                None => CredentialFault::Missing.into(),
             },
-        }
+        })
     }
 
-    async fn resolve(&self, token: &str) -> Result<Caller> {
+    async fn resolve(&self, token: &str) -> Result<Identity> {
         if PlainToken::has_prefix(token) {
             return match PlainToken::parse(token) {
                 Some(token) => self.resolve_key(&token).await,
-                None => Ok(Err(CredentialFault::Invalid)),
+                None => Ok(CredentialFault::Invalid.into()),
             };
         }
         // Compared as digests under a key of ours: neither length nor content shows in the time it takes.
         if let Some(admin_secret) = &self.0.admin_secret
             && bool::from(self.0.digest_key.mac(token.as_bytes()).ct_eq(&admin_secret.digest))
         {
-            return Ok(Ok(Arc::clone(&admin_secret.principal)));
+            return Ok(Ok(Arc::clone(&admin_secret.principal)).into());
         }
-        self.resolve_session(token).await
+        Ok(self.resolve_session(token).await?.into())
     }
 
-    async fn resolve_key(&self, token: &PlainToken) -> Result<Caller> {
+    async fn resolve_key(&self, token: &PlainToken) -> Result<Identity> {
         if self.0.test_keys == TestKeys::Refused && token.prefix() == Some(KeyPrefix::Test) {
-            return Ok(Err(CredentialFault::TestKey));
+            return Ok(CredentialFault::TestKey.into());
         }
         let digest = self.digest(token);
         let known = match self.0.keys.get(&digest) {
             Some(known) => known,
             None => match self.load_key(&digest).await? {
                 Some(known) => known,
-                None => return Ok(Err(CredentialFault::Invalid)),
+                None => return Ok(CredentialFault::Invalid.into()),
             },
         };
-        if let Some(fault) = known.fault {
-            return Ok(Err(fault));
-        }
-        if known.expires_at.is_some_and(|at| at <= self.0.clock.now()) {
-            return Ok(Err(CredentialFault::Expired));
-        }
-        Ok(Ok(known.principal))
+        let expired = known.expires_at.is_some_and(|at| at <= self.0.clock.now());
+        Ok(match known.fault.or(expired.then_some(CredentialFault::Expired)) {
+            Some(fault) => Identity { caller: Err(fault), refused: Some(known.principal) },
+            None => Ok(known.principal).into(),
+        })
     }
 
     async fn load_key(&self, digest: &HashedToken) -> Result<Option<KnownKey>> {
@@ -300,6 +322,12 @@ impl Authenticator {
             AuthChange::Key(digest) => self.0.keys.invalidate(digest),
             AuthChange::Sessions(ids) => ids.iter().for_each(|id| self.0.sessions.invalidate(id)),
         }
+    }
+
+    /// Returns the digest under which is kept that a refusal of logins is on record.
+    #[must_use]
+    pub fn refusal_digest(&self, of: &[u8]) -> [u8; 32] {
+        self.0.digest_key.mac(&[b"login refused: ".as_slice(), of].concat())
     }
 
     /// Returns the digest under which failed logins of an e-mail address are counted.

@@ -13,7 +13,10 @@ use std::{
 use http::Request;
 use tower::{Layer, Service};
 
-use super::authenticator::{Authenticator, Caller};
+use super::{
+    authenticator::{Authenticator, Caller, Identity},
+    principal::Principal,
+};
 use crate::error::Error;
 
 /// What the layer leaves in the extensions of a request.
@@ -24,6 +27,10 @@ pub enum Identified {
     /// It could not be found out (the database did not answer); the request must not go on.
     Failed(Arc<Error>),
 }
+
+/// Whose credential a refused one would be, beside [`Identified`]: for the access log alone, never for a decision.
+#[derive(Clone, Debug)]
+pub struct RefusedKey(pub Arc<Principal>);
 
 /// Layer that leaves [`Identified`] in every request.
 #[derive(Clone, Debug)]
@@ -65,7 +72,12 @@ where
         let authenticator = self.authenticator.clone();
         Box::pin(async move {
             let identified = match authenticator.authenticate(request.headers()).await {
-                Ok(caller) => Identified::Caller(caller),
+                Ok(Identity { caller, refused }) => {
+                    if let Some(refused) = refused {
+                        request.extensions_mut().insert(RefusedKey(refused));
+                    }
+                    Identified::Caller(caller)
+                }
                 Err(error) => Identified::Failed(Arc::new(error)),
             };
             request.extensions_mut().insert(identified);

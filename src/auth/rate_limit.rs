@@ -54,7 +54,8 @@ impl RateLimiter {
 }
 
 /// Returns what stands for one client: an IPv4 address, or the /64 that one IPv6 host has to itself.
-fn network(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {

@@ -77,6 +77,16 @@ pub struct UsageConfig {
     )]
     pub access_log_retention_days: u32,
 
+    /// Days that the audit log is kept; when unset, for ever.
+    #[arg(
+        long,
+        env = "PHOENIX_AUDIT_LOG_RETENTION_DAYS",
+        default_value = "",
+        hide_default_value = true,
+        value_parser = value(days)
+    )]
+    pub audit_log_retention_days: Optional<u32>,
+
     /// Database of countries in MaxMind's format (such as GeoLite2-Country.mmdb), for the geography of
     /// API keys. Read at start; nothing is asked of other hosts.
     #[arg(
@@ -106,6 +116,16 @@ impl UsageConfig {
     pub fn access_log_retention(&self) -> Duration {
         Duration::from_hours(24) * self.access_log_retention_days
     }
+
+    /// Returns how long the audit log is kept, unless for ever.
+    #[must_use]
+    pub fn audit_log_retention(&self) -> Option<Duration> {
+        self.audit_log_retention_days.map(|days| Duration::from_hours(24) * days)
+    }
+}
+
+fn days(given: &str) -> Result<Option<u32>, String> {
+    if given.is_empty() { Ok(None) } else { whole(given, 1..=36_500).map(Some) }
 }
 
 fn plan(given: &str) -> Result<Plan, String> {
@@ -130,7 +150,15 @@ mod tests {
         let usage = config(&["--default-plan", "Pro", "--rate-limit-concurrent", "7"]).usage;
         let pro = Plan::Pro.limits();
         assert_eq!(usage.limits(), KeyLimits { concurrent: Some(7), ..pro });
-        for bad in ["--default-plan=gold", "--rate-limit-api-per-minute=0", "--access-log-retention-days=-1"] {
+        assert_eq!(usage.audit_log_retention(), None);
+        let usage = config(&["--audit-log-retention-days", "2"]).usage;
+        assert_eq!(usage.audit_log_retention(), Some(Duration::from_hours(48)));
+        for bad in [
+            "--audit-log-retention-days=0",
+            "--default-plan=gold",
+            "--rate-limit-api-per-minute=0",
+            "--access-log-retention-days=-1",
+        ] {
             let line = refusal(&[bad]);
             assert!(line.contains("PHOENIX_") && line.contains("allowed"), "{line}");
         }

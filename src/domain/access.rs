@@ -21,6 +21,8 @@ pub enum Actor {
     Session(UserId),
     /// An API key, acting as a user (the system user for system keys).
     Key(ApiKeyId, KeyKind, UserId),
+    /// A key that is known and was refused: it is revoked, it has expired, or its owner is deactivated.
+    RefusedKey(ApiKeyId, KeyKind, UserId),
     /// The admin secret, acting as the system user.
     AdminSecret(UserId),
 }
@@ -32,8 +34,8 @@ impl Actor {
         match self {
             Self::Anonymous => "anonymous",
             Self::Session(_) => "session",
-            Self::Key(_, KeyKind::User, _) => "user_api_key",
-            Self::Key(_, KeyKind::System, _) => "system_api_key",
+            Self::Key(_, KeyKind::User, _) | Self::RefusedKey(_, KeyKind::User, _) => "user_api_key",
+            Self::Key(_, KeyKind::System, _) | Self::RefusedKey(_, KeyKind::System, _) => "system_api_key",
             Self::AdminSecret(_) => "admin_secret",
         }
     }
@@ -43,7 +45,9 @@ impl Actor {
     pub const fn user_id(self) -> Option<UserId> {
         match self {
             Self::Anonymous => None,
-            Self::Session(user) | Self::Key(_, _, user) | Self::AdminSecret(user) => Some(user),
+            Self::Session(user) | Self::Key(_, _, user) | Self::RefusedKey(_, _, user) | Self::AdminSecret(user) => {
+                Some(user)
+            }
         }
     }
 
@@ -51,9 +55,15 @@ impl Actor {
     #[must_use]
     pub const fn key_id(self) -> Option<ApiKeyId> {
         match self {
-            Self::Key(id, ..) => Some(id),
+            Self::Key(id, ..) | Self::RefusedKey(id, ..) => Some(id),
             _ => None,
         }
+    }
+
+    /// Whether the credential was good: what it asked for counts as use, and there is no end to what may be remembered.
+    #[must_use]
+    pub const fn is_admitted(self) -> bool {
+        !matches!(self, Self::Anonymous | Self::RefusedKey(..))
     }
 }
 

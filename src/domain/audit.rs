@@ -90,6 +90,8 @@ actions! {
     UserLogin = "user.login",
     /// Somebody tried to log in and failed.
     UserLoginFailed = "user.login_failed",
+    /// Somebody tried to log in too often and was turned away.
+    UserLoginLimited = "user.login_limited",
     /// A password was set.
     UserPasswordChanged = "user.password_changed",
     /// Login sessions were ended.

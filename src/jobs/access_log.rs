@@ -1,5 +1,5 @@
-//! Merges the blocks of the access log once their hour is over, and removes what it and the usage of keys need not keep
-//! any longer; both in slices.
+//! Merges the blocks of the access log once their hour is over, and removes what it, the audit log and the usage of keys
+//! need not keep any longer; both in slices.
 
 use std::time::Duration;
 
@@ -26,12 +26,30 @@ const USAGE_KEPT: Duration = Duration::from_hours(24 * 396);
 /// How long an account of a rate limit is kept that has long paid.
 const LEASES_KEPT: Duration = Duration::from_hours(1);
 
-/// Looks once. A retention of zero removes every record.
-pub async fn run(db: &Db, clock: &Clock, retention: Duration) -> Result<()> {
+/// How long records are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Those of the access log; zero keeps none.
+    pub access_log: Duration,
+    /// Those of the audit log; for ever when not given.
+    pub audit_log: Option<Duration>,
+}
+
+/// Looks once.
+pub async fn run(db: &Db, clock: &Clock, retention: Retention) -> Result<()> {
     let now = clock.now();
+    while let Some(kept) = retention.audit_log {
+        let mut tx = db.begin().await?;
+        let removed = store::audit::delete_old(tx.conn(), now.minus(kept), SLICE).await?;
+        tx.commit().await?;
+        if removed == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
     loop {
         let mut tx = db.begin().await?;
-        let removed = store::access_logs::delete_old(tx.conn(), now.minus(retention), BLOCKS).await?;
+        let removed = store::access_logs::delete_old(tx.conn(), now.minus(retention.access_log), BLOCKS).await?;
         tx.commit().await?;
         if removed == 0 {
             break;

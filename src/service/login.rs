@@ -5,7 +5,11 @@
 //! anywhere, within five minutes. The second is so much higher because it would else let anybody lock anybody out; and
 //! it does not hold for an address from which the owner is logged in.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -20,6 +24,7 @@ use crate::{
     auth::{
         jwt::{TokenUse, Tokens},
         principal::Credential,
+        rate_limit::network,
     },
     domain::{
         audit::{Action, Subject},
@@ -27,6 +32,7 @@ use crate::{
         id::{GlobalId, SessionId, UserId},
         scope::Public,
         session::{Device, NewSession, Session},
+        time::UnixNanos,
         user::{MAX_EMAIL_BYTES, MAX_PASSWORD_BYTES, User, normalize_email},
     },
     error::{CredentialFault, Error, Result},
@@ -71,7 +77,9 @@ pub async fn with_password(cx: &Cx<Public>, device: &Device, email: &str, passwo
     if !inner.settings.basic_auth {
         return Err(Error::forbidden("Login by password is disabled"));
     }
-    admit(cx, device)?;
+    if let Err(refusal) = admit(cx, device) {
+        return Err(record_refusal(cx, Brake::Address(device), refusal).await);
+    }
     let email = normalize_email(email);
     if email.is_empty() || password.expose_secret().is_empty() {
         return Err(Error::LoginFailed("Email and password required"));
@@ -84,7 +92,11 @@ pub async fn with_password(cx: &Cx<Public>, device: &Device, email: &str, passwo
         let mut reader = cx.read().await?;
         store::users::find_by_email(reader.conn(), &email).await?
     };
-    refuse_guessing(cx, device, &account, user.as_ref()).await?;
+    if let Some((refusal, from_anywhere)) = refuse_guessing(cx, device, &account, user.as_ref()).await? {
+        let device = (!from_anywhere).then_some(device);
+        let brake = Brake::Account { email: &email, user: user.as_ref(), digest: &account, device };
+        return Err(record_refusal(cx, brake, refusal).await);
+    }
     // Who may not log in costs the same time as who may.
     let hash = user.as_ref().filter(|u| u.is_active).and_then(|u| u.password_hash.clone());
     let right = inner.passwords.verify(password.clone(), hash.clone()).await?;
@@ -126,16 +138,97 @@ pub async fn with_password(cx: &Cx<Public>, device: &Device, email: &str, passwo
 /// Returns what the audit log says of a login that failed. What was typed is kept when it looks like an address: else it
 /// may be a password in the wrong field.
 fn failed(user: Option<&User>, email: &str) -> Event {
-    let subject = match user {
-        Some(user) => audit::user(user),
-        None => Subject { kind: "user".to_owned(), id: None, name: email.contains('@').then(|| email.to_owned()) },
-    };
     let details = json!({ "deactivated": user.is_some_and(|u| !u.is_active) });
-    Event { action: Action::UserLoginFailed, subject, details }
+    Event { action: Action::UserLoginFailed, subject: account_of(user, email), details }
 }
 
-async fn refuse_guessing(cx: &Cx<Public>, device: &Device, account: &[u8], user: Option<&User>) -> Result<()> {
-    let Some(max) = cx.inner().settings.max_login_failures else { return Ok(()) };
+fn account_of(user: Option<&User>, email: &str) -> Subject {
+    match user {
+        Some(user) => audit::user(user),
+        None => Subject { kind: "user".to_owned(), id: None, name: email.contains('@').then(|| email.to_owned()) },
+    }
+}
+
+/// Which brake turned a login away.
+enum Brake<'a> {
+    /// That of the client's address.
+    Address(&'a Device),
+    /// That of the account, from one device or from anywhere.
+    Account { email: &'a str, user: Option<&'a User>, digest: &'a [u8], device: Option<&'a Device> },
+}
+
+/// The refusals of logins that this process knows to be on record, and since when: who knocks on does not reach the
+/// database.
+#[derive(Debug, Default)]
+pub(super) struct RefusedLogins(Mutex<HashMap<[u8; 32], UnixNanos>>);
+
+/// Refusals that are remembered before more are left to the database.
+const MAX_REFUSED_LOGINS: usize = 10_000;
+
+impl RefusedLogins {
+    /// Whether a refusal may not be on record yet.
+    fn is_news(&self, digest: [u8; 32], now: UnixNanos) -> bool {
+        let since = now.minus(FAILURE_WINDOW);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.get(&digest).is_some_and(|at| *at > since) {
+            return false;
+        }
+        if known.len() >= MAX_REFUSED_LOGINS {
+            known.retain(|_, at| *at > since);
+        }
+        if known.len() < MAX_REFUSED_LOGINS {
+            known.insert(digest, now);
+        }
+        true
+    }
+}
+
+/// Writes down that a login was turned away, once in a window for each account and address, and returns the refusal.
+/// What cannot be written down is refused all the same.
+async fn record_refusal(cx: &Cx<Public>, brake: Brake<'_>, refusal: Error) -> Error {
+    let (of, address, subject, limit) = match brake {
+        Brake::Address(device) => {
+            let nobody = Subject { kind: "user".to_owned(), id: None, name: None };
+            (&b""[..], network(device.address).to_string(), nobody, "address")
+        }
+        Brake::Account { email, user, digest, device } => {
+            let address = device.map_or_else(|| ANYWHERE.to_owned(), |device| device.address.to_string());
+            (digest, address, account_of(user, email), "account")
+        }
+    };
+    let authenticator = &cx.inner().authenticator;
+    let now = cx.now();
+    if !cx.inner().refused_logins.is_news(authenticator.refusal_digest(&[of, address.as_bytes()].concat()), now) {
+        return refusal;
+    }
+    let retry_after = match &refusal {
+        Error::TooManyRequests { retry_after, .. } => retry_after.as_secs(),
+        _ => 0,
+    };
+    let details = json!({ "limit": limit, "retryAfterSeconds": retry_after });
+    let event = Event { action: Action::UserLoginLimited, subject, details };
+    let write = async || -> Result<()> {
+        let mut tx = cx.begin().await?;
+        let place = authenticator.refusal_digest(of);
+        if store::login_failures::claim(tx.conn(), &place, &address, now, now.minus(FAILURE_WINDOW)).await? {
+            audit::record(&mut tx, cx, event).await?;
+        }
+        tx.commit().await
+    };
+    if let Err(error) = write().await {
+        tracing::warn!(error = ?error, "the refusal of a login is not on record");
+    }
+    refusal
+}
+
+/// Returns why a login is turned away, if it is, and whether because of failures from anywhere.
+async fn refuse_guessing(
+    cx: &Cx<Public>,
+    device: &Device,
+    account: &[u8],
+    user: Option<&User>,
+) -> Result<Option<(Error, bool)>> {
+    let Some(max) = cx.inner().settings.max_login_failures else { return Ok(None) };
     let now = cx.now();
     let address = device.address.to_string();
     let mut reader = cx.read().await?;
@@ -152,12 +245,13 @@ async fn refuse_guessing(cx: &Cx<Public>, device: &Device, account: &[u8], user:
                 continue;
             }
         }
-        return Err(Error::TooManyRequests {
+        let refusal = Error::TooManyRequests {
             detail: "Too many failed login attempts. Please try again later.",
             retry_after: failures.last_at.plus(FAILURE_WINDOW).since(now),
-        });
+        };
+        return Ok(Some((refusal, from_anywhere)));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Exchanges a refresh token for a new pair; the old pair is refused from then on.

@@ -71,6 +71,7 @@ struct Inner {
     settings: Settings,
     guesses: Option<RateLimiter>,
     refreshes: Option<RateLimiter>,
+    refused_logins: login::RefusedLogins,
 }
 
 impl Inner {
@@ -120,7 +121,18 @@ impl Services {
         let limiter = |interval, burst| settings.limit_login_rate.then(|| RateLimiter::new(interval, burst));
         let guesses = limiter(Duration::from_secs(5), 12);
         let refreshes = limiter(Duration::from_millis(500), 120);
-        Self(Arc::new(Inner { db, clock, authenticator, passwords, ingest, mailer, settings, guesses, refreshes }))
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            authenticator,
+            passwords,
+            ingest,
+            mailer,
+            settings,
+            guesses,
+            refreshes,
+            refused_logins: login::RefusedLogins::default(),
+        }))
     }
 
     /// Returns the settings.

@@ -1,4 +1,4 @@
-//! The audit log: written in the transaction of the change, and never changed.
+//! The audit log: written in the transaction of the change, never changed, and removed by age alone, if at all.
 
 use crate::{
     db::{Conn, on, sql},
@@ -33,6 +33,19 @@ pub async fn add(conn: Conn<'_>, record: &NewRecord, now: UnixNanos) -> Result<(
     .await
     .map(|_| ()))?;
     Ok(())
+}
+
+/// Removes up to `limit` records from before an instant, the oldest first; returns how many.
+pub async fn delete_old(conn: Conn<'_>, before: UnixNanos, limit: i64) -> Result<u64> {
+    Ok(on!(conn, |c| sqlx::query(sql!(
+        "DELETE FROM audit_records
+         WHERE id IN (SELECT id FROM audit_records WHERE created_at < $1 ORDER BY created_at LIMIT $2)"
+    ))
+    .bind(before)
+    .bind(limit)
+    .execute(c)
+    .await
+    .map(|done| done.rows_affected()))?)
 }
 
 /// Lists records, newest first.

@@ -61,6 +61,25 @@ pub async fn add(mut conn: Conn<'_>, account: &[u8], address: &str, now: UnixNan
     Ok(())
 }
 
+/// Takes a place that one alone may have until it is as old as `since`; returns whether it was free. Several processes may
+/// ask at once.
+pub async fn claim(conn: Conn<'_>, account: &[u8], address: &str, now: UnixNanos, since: UnixNanos) -> Result<bool> {
+    let done = on!(conn, |c| sqlx::query(sql!(
+        "INSERT INTO login_failures (account, address, failures, first_at, last_at)
+         VALUES ($1, $2, 1, $3, $3)
+         ON CONFLICT (account, address) DO UPDATE SET first_at = excluded.first_at, last_at = excluded.last_at
+         WHERE login_failures.last_at <= $4"
+    ))
+    .bind(account)
+    .bind(address)
+    .bind(now)
+    .bind(since)
+    .execute(c)
+    .await
+    .map(|done| done.rows_affected()))?;
+    Ok(done > 0)
+}
+
 /// Forgets the failures of an account from one address: its owner has logged in from there.
 pub async fn clear_from(conn: Conn<'_>, account: &[u8], address: &str) -> Result<()> {
     on!(conn, |c| sqlx::query(sql!("DELETE FROM login_failures WHERE account = $1 AND address = $2"))

@@ -25,10 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     db::Db,
-    domain::{
-        access::{Access, Actor},
-        time::UnixNanos,
-    },
+    domain::{access::Access, time::UnixNanos},
 };
 use counters::Counters;
 use geo::Geography;
@@ -133,11 +130,14 @@ impl Recorder {
 
     /// Remembers a request that is over. Never waits.
     pub fn record(&self, access: Access) {
-        self.shared.counters.count(&access);
+        let is_admitted = access.actor.is_admitted();
+        if is_admitted {
+            self.shared.counters.count(&access);
+        }
         if !self.log {
             return;
         }
-        let has_room = access.actor != Actor::Anonymous || self.shared.strangers.admit(access.at);
+        let has_room = is_admitted || self.shared.strangers.admit(access.at);
         match has_room.then(|| self.shared.add(access)).flatten() {
             // When as many messages wait, one more would tell nothing new.
             Some(MANY_WAITING) => drop(self.messages.try_send(Message::Write)),
@@ -163,7 +163,7 @@ mod tests {
     use crate::{
         db::{on, testing::db_test},
         domain::{
-            access::AccessFilter,
+            access::{AccessFilter, Actor},
             api_key::KeyKind,
             id::{ApiKeyId, UserId},
             page::{Order, PageRequest},
@@ -246,6 +246,12 @@ mod tests {
             recorder.record(Access { at: UnixNanos(7_201_000_000_000), ..access(Actor::Anonymous) });
             recorder.flush().await;
             assert_eq!(written(&db).await, (201, 0));
+            // Nor can they with a key that is refused; and it is not used by that.
+            for _ in 0..300 {
+                recorder.record(access(Actor::RefusedKey(ApiKeyId(1), KeyKind::User, UserId(2))));
+            }
+            recorder.flush().await;
+            assert_eq!(written(&db).await, (401, 0));
         }
     }
 }

@@ -92,6 +92,54 @@ both_engines! {
         assert!(sent["bytesIn"].as_i64().unwrap() > 100);
     }
 
+    async fn a_known_key_that_is_refused_is_on_record_by_its_name_and_not_as_used(engine) {
+        let app = TestApp::new(engine).await;
+        let admin = app.admin().await;
+        let door = "/api/v1/api-keys";
+        let make = async |name: &str| {
+            let body = json!({"name": name, "expiresAt": "2026-06-01T12:00:30Z"});
+            admin.post(door, &body).await.expect(201).json()
+        };
+        let (revoked, expired) = (make("revoked").await, make("expired").await);
+        let bearer = |key: &Value| app.anonymous().bearer(key["key"].as_str().unwrap());
+        for key in [&revoked, &expired] {
+            bearer(key).get("/v1/projects").await.expect(200);
+        }
+        app.app.recorder.flush().await;
+        let about = async |key: &Value| {
+            let id = key["id"].as_str().unwrap();
+            let shown = admin.get(&format!("{door}/{id}")).await.expect(200).json();
+            let usage = admin.get(&format!("{door}/{id}/usage")).await.expect(200).json();
+            (shown["lastUsedAt"].clone(), usage["totals"]["requests"].clone())
+        };
+        let before = [about(&revoked).await, about(&expired).await];
+        assert_eq!(before, [(json!("2026-06-01T12:00:00Z"), json!(1)), (json!("2026-06-01T12:00:00Z"), json!(1))]);
+        admin.delete(&format!("{door}/{}", revoked["id"].as_str().unwrap())).await.expect(204);
+        app.clock.advance(Duration::from_secs(30));
+        for key in [&revoked, &expired] {
+            bearer(key).get("/v1/projects").await.expect(401);
+            // It asks for no credential, and so nothing is refused.
+            bearer(key).get("/v1/server").await.expect(200);
+        }
+        let unknown = format!("px_live_{}", "0".repeat(38));
+        app.anonymous().bearer(&unknown).get("/v1/projects").await.expect(401);
+        for (key, why) in [(&revoked, "Revoked token"), (&expired, "Expired token")] {
+            let id = key["id"].as_str().unwrap();
+            let of_key = logs(&app, &format!("?key={id}")).await;
+            let seen: Vec<_> = of_key.iter().map(|r| (&r["path"], &r["status"], &r["error"])).collect();
+            let path = json!("/v1/projects");
+            assert_eq!(seen, [(&path, &json!(401), &json!(why)), (&path, &json!(200), &Value::Null)]);
+            assert_eq!(
+                of_key[0]["principal"],
+                json!({"type": "user_api_key", "userId": "VXNlcjoy", "keyId": id, "name": key["name"]})
+            );
+            assert_eq!(admin.get(&format!("{door}/{id}/logs")).await.expect(200).json()["data"][0]["error"], why);
+        }
+        let unknown = logs(&app, "?status=401").await.iter().filter(|r| r["principal"]["type"] == "anonymous").count();
+        assert_eq!(unknown, 1);
+        assert_eq!([about(&revoked).await, about(&expired).await], before);
+    }
+
     async fn the_log_is_narrowed_and_paged_and_streamed(engine) {
         let app = TestApp::new(engine).await;
         let admin = app.admin().await;

@@ -102,6 +102,86 @@ both_engines! {
         admin.get(&format!("{LOG}?start=soon")).await.expect(422);
     }
 
+    async fn a_login_that_is_turned_away_is_on_record_once_in_a_window(engine) {
+        let app = TestApp::with(engine, |config| config.auth.disable_rate_limit = true).await;
+        let knock = async |email: &str, status| {
+            app.anonymous().post("/auth/login", &json!({"email": email, "password": "wrong"})).await.expect(status);
+        };
+        let limited = async || log(&app.admin_secret(), "?action=user.login_limited").await;
+        for _ in 0..5 {
+            knock("admin@localhost", 401).await;
+        }
+        assert_eq!(limited().await, Vec::<Value>::new());
+        for _ in 0..7 {
+            knock("admin@localhost", 429).await;
+        }
+        let records = limited().await;
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0]["subject"], json!({"type": "user", "id": "VXNlcjoy", "name": "admin"}));
+        assert_eq!((&records[0]["ip"], &records[0]["actor"]["type"]), (&json!("127.0.0.1"), &json!("anonymous")));
+        assert_eq!(records[0]["details"], json!({"limit": "account", "retryAfterSeconds": 300}));
+        // What another process has on record is not written again.
+        let other = phoenix_server::app::App::start(&app.config, app.clock.clone()).await.unwrap();
+        let elsewhere = Client::new(other.router.clone());
+        elsewhere.post("/auth/login", &json!({"email": "admin@localhost", "password": "x"})).await.expect(429);
+        assert_eq!(limited().await.len(), 1);
+        // A name that may be a password is not kept; another account is another record; another window, too.
+        for _ in 0..5 {
+            knock("my-password", 401).await;
+        }
+        knock("my-password", 429).await;
+        knock("my-password", 429).await;
+        assert_eq!(limited().await[0]["subject"], json!({"type": "user", "id": null, "name": null}));
+        app.clock.advance(Duration::from_mins(5));
+        for _ in 0..5 {
+            knock("admin@localhost", 401).await;
+        }
+        knock("admin@localhost", 429).await;
+        assert_eq!(limited().await.len(), 3);
+    }
+
+    async fn an_address_that_is_turned_away_is_on_record_once_whomever_it_tries(engine) {
+        let app = TestApp::new(engine).await;
+        let mut turned_away = 0;
+        for n in 0..20 {
+            let body = json!({"email": format!("u{n}@example.com"), "password": "wrong"});
+            turned_away += u32::from(app.anonymous().post("/auth/login", &body).await.status == 429);
+        }
+        assert!(turned_away >= 5, "{turned_away}");
+        let records = log(&app.admin_secret(), "?action=user.login_limited").await;
+        assert_eq!(records.len(), 1);
+        assert_eq!((&records[0]["details"]["limit"], &records[0]["ip"]), (&json!("address"), &json!("127.0.0.1")));
+    }
+
+    async fn the_log_is_taken_along_as_lines(engine) {
+        let app = TestApp::new(engine).await;
+        let admin = app.admin_secret();
+        for i in 0..7 {
+            admin.post("/v1/projects", &json!({"name": format!("p{i}")})).await.expect(200);
+        }
+        let lines = admin.clone().header("accept", "application/x-ndjson");
+        let answer = lines.get(&format!("{LOG}?action=project")).await.expect(200);
+        assert_eq!(answer.header("content-type"), "application/x-ndjson");
+        let records: Vec<Value> = answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(records, log(&admin, "?action=project").await);
+        assert_eq!(lines.get(&format!("{LOG}?limit=3")).await.expect(200).text().lines().count(), 3);
+        lines.get(&format!("{LOG}?start=soon")).await.expect(422);
+        let bound = app.bound_key(phoenix_server::domain::scope::Role::Admin, &["default"]).await;
+        bound.header("accept", "application/x-ndjson").get(LOG).await.expect(403);
+    }
+
+    async fn the_log_is_kept_for_ever_unless_a_retention_is_set(engine) {
+        for (days, left) in [(None, 3), (Some(2), 2)] {
+            let app = TestApp::with(engine, |config| config.usage.audit_log_retention_days = days).await;
+            for i in 0..3 {
+                app.admin_secret().post("/v1/projects", &json!({"name": format!("p{i}")})).await.expect(200);
+                app.clock.advance(Duration::from_hours(24));
+            }
+            app.app.remove_old_records().await.unwrap();
+            assert_eq!(log(&app.admin_secret(), "").await.len(), left);
+        }
+    }
+
     async fn what_was_refused_is_not_on_record(engine) {
         let app = TestApp::new(engine).await;
         let admin = app.admin_secret();

@@ -17,6 +17,7 @@ mod docs;
 mod documents;
 mod durability;
 mod ingest;
+mod isolation;
 mod key_platform;
 mod layers;
 mod limits;

@@ -5,13 +5,14 @@
 
 pub mod auth;
 pub mod health;
+pub mod ndjson;
 pub mod openapi;
 pub mod page;
 pub mod password_reset;
 pub mod problem;
 pub mod v1;
 
-use utoipa::openapi::{RefOr, Response, ResponseBuilder, security::SecurityRequirement};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::ApiState;
@@ -106,11 +107,6 @@ pub fn guard<Args, H: Guarded<Args>>((schemas, mut paths, router): UtoipaMethodR
             if H::Demand::ADMIN_ROLE {
                 operation.extensions.get_or_insert_default().insert("x-required-role".to_owned(), "ADMIN".into());
             }
-            if H::Demand::SIGNED_IN {
-                let responses = &mut operation.responses.responses;
-                responses.entry("401".to_owned()).or_insert_with(|| problem_response("No valid credential"));
-                responses.entry("403".to_owned()).or_insert_with(|| problem_response("The credential does not reach"));
-            }
         }
     }
     Route { router: (schemas, paths, router), demands }
@@ -123,15 +119,6 @@ fn security<S: Access>() -> Vec<SecurityRequirement> {
     }
     let scopes: Vec<&str> = S::SCOPE.iter().map(|s| s.as_str()).collect();
     ["bearer", "api_key", "cookie"].into_iter().map(|way| SecurityRequirement::new(way, scopes.clone())).collect()
-}
-
-fn problem_response(description: &str) -> RefOr<Response> {
-    let schema = utoipa::openapi::Ref::from_schema_name("ProblemDetails");
-    ResponseBuilder::new()
-        .description(description)
-        .content("application/problem+json", utoipa::openapi::ContentBuilder::new().schema(Some(schema)).build())
-        .build()
-        .into()
 }
 
 /// A handler, its path and method, its schemas, and its demand.

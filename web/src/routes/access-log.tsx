@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { ScrollText } from "lucide-react";
+import { Radio, ScrollText } from "lucide-react";
 import { Link } from "react-router";
 import { Badge } from "@/components/badge";
 import { Button } from "@/components/button";
@@ -9,7 +9,8 @@ import { Section } from "@/components/page";
 import { NoAccess } from "@/components/states";
 import { config } from "@/config";
 import styles from "@/features/access_logs/logs.module.css";
-import { type AccessFilter, accessLogLines, accessLogOptions, type AccessRecord } from "@/features/access_logs/queries";
+import type { AccessRecord } from "@/features/access_logs/live";
+import { type AccessFilter, accessLogLines, accessLogOptions, liveLogOptions } from "@/features/access_logs/queries";
 import { principalInWords, startOfChoice, statusTone, timeChoices } from "@/features/access_logs/words";
 import { keysOptions } from "@/features/api_keys/platform";
 import { formatBytes } from "@/features/api_keys/usage";
@@ -49,24 +50,37 @@ function AccessLogPage() {
   const users = useQuery({ ...usersOptions, enabled: config.authenticationEnabled }).data ?? [];
   const keys = useInfiniteQuery({ ...keysOptions({}), enabled: config.authenticationEnabled }).data?.pages.flatMap((page) => page.data) ?? [];
   const [when, status, method, key, user] = [get("when", "day"), get("status"), get("method"), get("key"), get("user")];
-  const start = startOfChoice(when, now);
+  const isLive = get("live") === "1";
+  const start = isLive ? undefined : startOfChoice(when, now);
   const filter: AccessFilter = { ...(status !== "" && { status }), ...(method !== "" && { method }), ...(key !== "" && { key }), ...(user !== "" && { user }), ...(start !== undefined && { start }) };
-  const query = useInfiniteQuery({ ...accessLogOptions(filter), placeholderData: (before) => before });
-  const records = query.data?.pages.flatMap((page) => page.data) ?? [];
-  const isFiltered = [status, method, key, user].some((value) => value !== "") || when !== "all";
+  const viewer = useQuery(viewerOptions).data;
+  const query = useInfiniteQuery({ ...accessLogOptions(filter), placeholderData: (before) => before, enabled: !isLive });
+  const live = useQuery({ ...liveLogOptions(filter, viewer?.id), enabled: isLive });
+  const records = (isLive ? live.data : query.data?.pages.flatMap((page) => page.data)) ?? [];
+  const isFiltered = [status, method, key, user].some((value) => value !== "") || (!isLive && when !== "all");
   const nameOf = (id: string) => users.find((one) => one.id === id)?.username;
 
   return (
     <Section title="Access log" width="table" intro="Every request of somebody known, and every one that was refused.">
-      <FilterBar label="Narrow the log" end={records.length > 0 && <ExportButton file="access-log.ndjson" lines={() => accessLogLines(filter)} />}>
-        <FilterSelect label="Time" value={when} options={timeChoices} onChange={(value) => set("when", value, "day")} />
+      <FilterBar
+        label="Narrow the log"
+        end={
+          <>
+            <Button icon={Radio} className={styles["live"]} aria-pressed={isLive} title="Shows requests as they come, asked for every two seconds while this tab is in sight" onClick={() => set("live", isLive ? "" : "1")}>
+              Live
+            </Button>
+            {records.length > 0 && <ExportButton file="access-log.ndjson" lines={() => accessLogLines(filter)} />}
+          </>
+        }
+      >
+        {!isLive && <FilterSelect label="Time" value={when} options={timeChoices} onChange={(value) => set("when", value, "day")} />}
         <FilterSelect label="Status" value={status} options={outcomes} onChange={(value) => set("status", value)} />
         <FilterSelect label="Method" value={method} options={methods} onChange={(value) => set("method", value)} />
         <FilterSelect label="Key" value={key} options={[{ value: "", label: "Any" }, ...keys.map((one) => ({ value: one.id, label: one.name }))]} onChange={(value) => set("key", value)} />
         <FilterSelect label="User" value={user} options={[{ value: "", label: "Anybody" }, ...users.map((one) => ({ value: one.id, label: one.username }))]} onChange={(value) => set("user", value)} />
       </FilterBar>
       <LogState
-        query={query}
+        query={isLive ? live : query}
         isEmpty={records.length === 0}
         icon={ScrollText}
         what="access log"
@@ -98,8 +112,11 @@ function AccessLogPage() {
             </tbody>
           </table>
           <div className={styles["foot"]}>
-            <span>{plural(records.length, "request")}</span>
-            {query.hasNextPage && (
+            <span>
+              {isLive ? "The newest " : ""}
+              {plural(records.length, "request")}
+            </span>
+            {!isLive && query.hasNextPage && (
               <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
                 Load more
               </Button>

@@ -120,7 +120,7 @@ export function Component() {
               <VirtualTable label="Projects" columns={columns} rows={projects} rowKey={keyOf} href={hrefOf} />
             </div>
           )}
-          <Onboarding project={projects[0]?.name ?? "default"} title="No traces yet" />
+          <Onboarding project={projects[0]?.name ?? "default"} exists={projects.length > 0} title="No traces yet" />
         </div>
       ) : (
         <VirtualTable

@@ -189,7 +189,7 @@ export function Component() {
             <SkeletonRows rows={12} label="Loading traces" />
           ) : rows.length === 0 ? (
             <div className={styles["scroll"]}>
-              <Onboarding project={title} title="No traces in this project yet" />
+              <Onboarding project={title} exists={project.data !== undefined} title="No traces in this project yet" />
             </div>
           ) : (
             <VirtualTable

@@ -10,7 +10,7 @@ use super::{
         node::{ApiKey, read_id},
         query::{
             Query,
-            user::{ApiKeyEnvironment, SystemApiKey, UserApiKey},
+            user::{ApiKeyEnvironment, ApiKeyPlan, SystemApiKey, UserApiKey},
         },
         scalar::DateTime,
     },
@@ -22,6 +22,7 @@ use crate::{
         api_key::{Environment, KeyKind},
         change::Change,
         id::ApiKeyId,
+        plan::{KeyLimits, Plan},
         scope::{Role, Scope, ScopeSet},
     },
     error::Error,
@@ -34,6 +35,24 @@ use crate::{
 /// Changes to API keys.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ApiKeyMutation;
+
+/// What a key may do in a time; what is missing is not limited by the key itself.
+#[derive(InputObject)]
+pub(super) struct ApiKeyLimitsInput {
+    /// Requests that send traces, a minute; at least 1.
+    ingest_per_minute: Option<u32>,
+    /// Every other request, a minute; at least 1.
+    api_per_minute: Option<u32>,
+    /// Requests under way at once; at least 1.
+    concurrent: Option<u32>,
+}
+
+impl From<ApiKeyLimitsInput> for KeyLimits {
+    fn from(input: ApiKeyLimitsInput) -> Self {
+        let ApiKeyLimitsInput { ingest_per_minute, api_per_minute, concurrent } = input;
+        Self { ingest_per_minute, api_per_minute, concurrent }
+    }
+}
 
 /// What makes a new key.
 #[derive(InputObject)]
@@ -50,6 +69,10 @@ pub(super) struct CreateApiKeyInput {
     projects: Option<Vec<String>>,
     /// The role; `ADMIN` if the scopes say `admin`, else `MEMBER`, when none is given.
     role: Option<UserRoleInput>,
+    /// The plan of its own; set by administrators.
+    plan: Option<ApiKeyPlan>,
+    /// The limits of its own; set by administrators.
+    limits: Option<ApiKeyLimitsInput>,
 }
 
 /// What to change about a key; what is missing stays, what is null is taken away.
@@ -67,6 +90,10 @@ pub(super) struct PatchApiKeyInput {
     scopes: MaybeUndefined<Vec<String>>,
     /// The projects that it is bound to, each by name or global id.
     projects: MaybeUndefined<Vec<String>>,
+    /// The plan of its own; set by administrators.
+    plan: MaybeUndefined<ApiKeyPlan>,
+    /// All limits of its own; set by administrators.
+    limits: MaybeUndefined<ApiKeyLimitsInput>,
 }
 
 /// The key as changed.
@@ -150,6 +177,10 @@ pub(super) struct CreateUserApiKeyInput {
     projects: Option<Vec<String>>,
     /// What it is for.
     environment: Option<ApiKeyEnvironment>,
+    /// The plan of its own; set by administrators.
+    plan: Option<ApiKeyPlan>,
+    /// The limits of its own; set by administrators.
+    limits: Option<ApiKeyLimitsInput>,
 }
 
 /// A new user key.
@@ -172,6 +203,8 @@ impl CreateApiKeyInput {
             scopes: self.scopes.as_deref().map(read_scopes).transpose()?,
             projects: self.projects,
             role: self.role.map(Role::from),
+            plan: self.plan.map(Plan::from),
+            limits: self.limits.map(KeyLimits::from).unwrap_or_default(),
             ..KeyRequest::default()
         })
     }
@@ -186,6 +219,8 @@ impl CreateUserApiKeyInput {
             scopes: self.scopes.as_deref().map(read_scopes).transpose()?,
             projects: self.projects,
             environment: self.environment.map(Environment::from),
+            plan: self.plan.map(Plan::from),
+            limits: self.limits.map(KeyLimits::from).unwrap_or_default(),
             ..KeyRequest::default()
         })
     }
@@ -270,7 +305,8 @@ impl ApiKeyMutation {
             expires_at: change(input.expires_at).try_map(|at| Ok::<_, Error>(at.0))?,
             scopes: change(input.scopes).try_map(|s| read_scopes(&s))?,
             projects: change(input.projects),
-            ..KeyPatch::default()
+            plan: change(input.plan).try_map(|plan| Ok::<_, Error>(plan.into()))?,
+            limits: change(input.limits).try_map(|limits| Ok::<_, Error>(limits.into()))?,
         };
         let details = service::api_keys::update(&cx, key_id(&input.id)?, patch).await?;
         Ok(PatchApiKeyMutationPayload { api_key: details.key.into(), query: Query })

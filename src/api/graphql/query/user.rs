@@ -1,6 +1,6 @@
 //! Users, roles, API keys.
 
-use async_graphql::{Context, Enum, ID, Object, Result};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
 use super::{
     super::{context::ContextExt as _, node::global_id, scalar::DateTime},
@@ -227,6 +227,36 @@ pub(in super::super) enum ApiKeyEnvironment {
     Test,
 }
 
+/// A name for a set of limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::plan::Plan")]
+pub(in super::super) enum ApiKeyPlan {
+    /// 100 trace requests and 60 other requests a minute, 5 at once.
+    Free,
+    /// 1,000 trace requests and 300 other requests a minute, 20 at once.
+    Pro,
+    /// No limits.
+    Enterprise,
+}
+
+/// What a key may do in a time; what is null is not limited by the key itself.
+#[derive(SimpleObject)]
+pub(in super::super) struct ApiKeyLimits {
+    /// Requests that send traces, a minute.
+    ingest_per_minute: Option<u32>,
+    /// Every other request, a minute.
+    api_per_minute: Option<u32>,
+    /// Requests under way at once.
+    concurrent: Option<u32>,
+}
+
+impl From<domain::plan::KeyLimits> for ApiKeyLimits {
+    fn from(limits: domain::plan::KeyLimits) -> Self {
+        let domain::plan::KeyLimits { ingest_per_minute, api_per_minute, concurrent } = limits;
+        Self { ingest_per_minute, api_per_minute, concurrent }
+    }
+}
+
 async fn projects_of(ctx: &Context<'_>, key: &domain::api_key::ApiKey) -> Result<Option<Vec<Project>>> {
     let Projects::Only(ids) = &key.projects else { return Ok(None) };
     let projects = ctx.loaders()?.projects(ids.to_vec()).await?;
@@ -323,6 +353,21 @@ impl UserApiKey {
     async fn previous_secret_expires_at(&self) -> Option<DateTime> {
         self.0.previous.as_ref().map(|previous| DateTime(previous.expires_at))
     }
+
+    /// The plan of its own; null when it has that of the server.
+    async fn plan(&self) -> Option<ApiKeyPlan> {
+        self.0.plan.map(ApiKeyPlan::from)
+    }
+
+    /// The limits of its own, which go before those of the plan.
+    async fn limits(&self) -> ApiKeyLimits {
+        self.0.limits.into()
+    }
+
+    /// When it was revoked.
+    async fn revoked_at(&self) -> Option<DateTime> {
+        self.0.revoked_at.map(DateTime)
+    }
 }
 
 /// A system key.
@@ -407,5 +452,20 @@ impl SystemApiKey {
     /// The first instant at which the secret before the last rotation is refused.
     async fn previous_secret_expires_at(&self) -> Option<DateTime> {
         self.0.previous.as_ref().map(|previous| DateTime(previous.expires_at))
+    }
+
+    /// The plan of its own; null when it has that of the server.
+    async fn plan(&self) -> Option<ApiKeyPlan> {
+        self.0.plan.map(ApiKeyPlan::from)
+    }
+
+    /// The limits of its own, which go before those of the plan.
+    async fn limits(&self) -> ApiKeyLimits {
+        self.0.limits.into()
+    }
+
+    /// When it was revoked.
+    async fn revoked_at(&self) -> Option<DateTime> {
+        self.0.revoked_at.map(DateTime)
     }
 }

@@ -1,18 +1,16 @@
 //! The access log. This API is documented in camelCase.
 
 use axum::{
-    body::{Body, Bytes},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
-use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     api::{
         extract::{Path, Query},
-        rest::{Routes, page, problem::Answer, route},
+        rest::{Routes, ndjson, page, problem::Answer, route},
     },
     domain::{
         access::{AccessFilter, AccessRecord},
@@ -24,11 +22,6 @@ use crate::{
     error::{Error, Result},
     service::{access_logs, cx::Cx},
 };
-
-/// The media type of one JSON document a line.
-const NDJSON: &str = "application/x-ndjson";
-/// Records of one query while lines are streamed.
-const STREAM_PAGE: u32 = 500;
 
 /// Returns the routes of this file.
 #[must_use]
@@ -232,47 +225,6 @@ pub(super) fn instant(field: &'static str, text: Option<&str>) -> Result<Option<
     text.filter(|text| !text.is_empty()).map(read).transpose()
 }
 
-fn asks_for_lines(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
-    accepted.map(|v| v.split(';').next().unwrap_or_default().trim()).any(|v| v.eq_ignore_ascii_case(NDJSON))
-}
-
-/// Answers with one record a line, page by page: no more of it is in memory than one page.
-fn lines<L, F>(first: PageRequest, limit: Option<i64>, mut list: L) -> Response
-where
-    L: FnMut(PageRequest) -> F + Send + 'static,
-    F: Future<Output = Result<Page<AccessRecord>>> + Send + 'static,
-{
-    let left = limit.map_or(u64::MAX, |limit| u64::try_from(limit).unwrap_or(0));
-    let start = Some((PageRequest { limit: STREAM_PAGE, ..first }, left));
-    let pages = stream::unfold((start, move |request| list(request)), |(at, mut list)| async move {
-        let (request, left) = at?;
-        let limit = u32::try_from(left.min(u64::from(STREAM_PAGE))).unwrap_or(STREAM_PAGE);
-        let request = PageRequest { limit, ..request };
-        match list(request).await {
-            Ok(page) => {
-                let left = left - page.items.len() as u64;
-                let next =
-                    page.next.filter(|_| left > 0).map(|from| (PageRequest { from: Some(from), ..request }, left));
-                let mut text = Vec::with_capacity(page.items.len() * 400);
-                for record in page.items {
-                    if serde_json::to_writer(&mut text, &AccessLog::from(record)).is_ok() {
-                        text.push(b'\n');
-                    }
-                }
-                Some((Ok(Bytes::from(text)), (next, list)))
-            }
-            Err(error) => {
-                // The status has gone out: cutting the body short is what is left to tell it.
-                tracing::warn!(error = ?error, "access log broken off");
-                Some((Err(std::io::Error::other("the access log could not be read")), (None, list)))
-            }
-        }
-    });
-    // Compression asks once more after the end, which an unfolded stream does not bear.
-    ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(pages.fuse())).into_response()
-}
-
 /// Lists the access log, newest first
 ///
 /// One record for each request of a known caller and for each that was refused. With `Accept: application/x-ndjson` one
@@ -284,12 +236,12 @@ where
 )]
 async fn list_access_logs(cx: Cx<Admin>, headers: HeaderMap, Query(query): Query<AccessLogQuery>) -> Answer<Response> {
     let (filter, page) = (query.filter()?, query.page()?);
-    if asks_for_lines(&headers) {
+    if ndjson::is_asked_for(&headers) {
         let list = move |page| {
             let (cx, filter) = (cx.clone(), filter.clone());
             async move { access_logs::list(&cx, &filter, page).await }
         };
-        return Ok(lines(page, query.limit, list));
+        return Ok(ndjson::answer::<AccessLog, _, _, _>(page, query.limit, list));
     }
     Ok(axum::Json(AccessLogPage::from(access_logs::list(&cx, &filter, page).await?)).into_response())
 }
@@ -311,14 +263,14 @@ async fn list_api_key_logs(
     let key = super::usage::key_id(&id)?;
     let query = AccessLogQuery::from(query);
     let (filter, page) = (query.filter()?, query.page()?);
-    if asks_for_lines(&headers) {
+    if ndjson::is_asked_for(&headers) {
         // Who may not see the key must be told so by the status.
         access_logs::list_of_key(&cx, key, &filter, PageRequest { limit: 1, ..page }).await?;
         let list = move |page| {
             let (cx, filter) = (cx.clone(), filter.clone());
             async move { access_logs::list_of_key(&cx, key, &filter, page).await }
         };
-        return Ok(lines(page, query.limit, list));
+        return Ok(ndjson::answer::<AccessLog, _, _, _>(page, query.limit, list));
     }
     Ok(axum::Json(AccessLogPage::from(access_logs::list_of_key(&cx, key, &filter, page).await?)).into_response())
 }

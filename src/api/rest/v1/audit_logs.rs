@@ -1,5 +1,9 @@
 //! The audit log.
 
+use axum::{
+    http::HeaderMap,
+    response::{IntoResponse as _, Response},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -8,11 +12,11 @@ use super::api_keys::Instant;
 use crate::{
     api::{
         extract::Query,
-        rest::{Routes, page, problem::Answer, route},
+        rest::{Routes, ndjson, page, problem::Answer, route},
     },
     domain::{
         audit::{Record, RecordFilter},
-        page::{Cursor, Order},
+        page::{Cursor, Order, PageRequest},
         scope::Admin,
     },
     service::{audit, cx::Cx},
@@ -112,12 +116,14 @@ pub struct ListAuditLogsQuery {
     end: Option<String>,
     /// Where the page begins, from the page before.
     cursor: Option<String>,
-    /// Rows of the page.
+    /// Records of the page. While lines are streamed: of the whole answer, without a bound when not given.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<i64>,
 }
 
 /// Lists what people and keys did to users, keys, sessions and projects, newest first
+///
+/// With `Accept: application/x-ndjson` one record a line, as many as there are.
 #[utoipa::path(
     get, path = "/api/v1/audit-logs", operation_id = "listAuditLogs", tag = "audit_logs",
     params(ListAuditLogsQuery),
@@ -125,8 +131,9 @@ pub struct ListAuditLogsQuery {
 )]
 async fn list_audit_logs(
     cx: Cx<Admin>,
+    headers: HeaderMap,
     Query(query): Query<ListAuditLogsQuery>,
-) -> Answer<axum::Json<AuditLogListBody>> {
+) -> Answer<Response> {
     let page = page::request(query.cursor.as_deref(), query.limit, page::MAX_LIMIT, Order::Desc)?;
     let filter = RecordFilter {
         actor: query.actor,
@@ -135,6 +142,16 @@ async fn list_audit_logs(
         start: query.start.map(|t| Instant::Text(t).read("start")).transpose()?,
         end: query.end.map(|t| Instant::Text(t).read("end")).transpose()?,
     };
+    if ndjson::is_asked_for(&headers) {
+        // Who may not see the log must be told so by the status.
+        audit::list(&cx, &filter, PageRequest { limit: 1, ..page }).await?;
+        let list = move |page| {
+            let (cx, filter) = (cx.clone(), filter.clone());
+            async move { audit::list(&cx, &filter, page).await }
+        };
+        return Ok(ndjson::answer::<AuditLogBody, _, _, _>(page, query.limit, list));
+    }
     let page = audit::list(&cx, &filter, page).await?.map(AuditLogBody::from);
-    Ok(axum::Json(AuditLogListBody { data: page.items, next_cursor: page.next.map(Cursor::encode) }))
+    let body = AuditLogListBody { data: page.items, next_cursor: page.next.map(Cursor::encode) };
+    Ok(axum::Json(body).into_response())
 }

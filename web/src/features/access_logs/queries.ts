@@ -1,12 +1,11 @@
-import { infiniteQueryOptions } from "@tanstack/react-query";
-import { authFetch } from "@/api/auth-fetch";
-import { errorOfResponse, networkError } from "@/api/errors";
-import type { components, paths } from "@/api/generated/rest";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { paths } from "@/api/generated/rest";
+import { fetchLines } from "@/api/lines";
+import { queryClient } from "@/api/query-client";
 import { rest } from "@/api/rest";
-import { serverPath } from "@/config";
 import { answerOf } from "@/features/api_keys/platform";
+import { type AccessRecord, withNewest } from "./live";
 
-export type AccessRecord = components["schemas"]["AccessLog"];
 export type AccessFilter = Pick<NonNullable<paths["/api/v1/access-logs"]["get"]["parameters"]["query"]>, "key" | "user" | "status" | "method" | "start">;
 
 const PAGE = 100;
@@ -31,12 +30,24 @@ export const keyLogOptions = (keyId: string) =>
     getNextPageParam: (page) => page.nextCursor ?? undefined,
   });
 
-/** All that fits the filter, one record a line. */
-export async function accessLogLines(filter: AccessFilter): Promise<Blob> {
-  const query = new URLSearchParams(Object.entries(filter));
-  const response = await authFetch(serverPath(`/api/v1/access-logs?${query.toString()}`), { headers: { accept: "application/x-ndjson" } });
-  if (!response.ok) throw await errorOfResponse(response);
-  return response.blob().catch((cause: unknown) => {
-    throw networkError(cause);
+const POLL_MS = 2000;
+
+/**
+ * The newest records as they come. Asked every two seconds, and not while nobody looks at the tab; what was seen before is
+ * kept, up to a bound.
+ */
+export const liveLogOptions = (filter: AccessFilter, viewerId: string | undefined) =>
+  queryOptions({
+    queryKey: ["access-log-live", filter, viewerId],
+    queryFn: async ({ queryKey, signal }) => {
+      const page = await answerOf(await rest.GET("/api/v1/access-logs", { params: { query: { ...filter, limit: PAGE } }, signal }));
+      return withNewest(queryClient.getQueryData<readonly AccessRecord[]>(queryKey) ?? [], page.data, viewerId);
+    },
+    refetchInterval: POLL_MS,
+    refetchIntervalInBackground: false,
+    staleTime: 0,
+    gcTime: 0,
   });
-}
+
+/** All that fits the filter, one record a line. */
+export const accessLogLines = (filter: AccessFilter): Promise<Blob> => fetchLines("/api/v1/access-logs", filter);

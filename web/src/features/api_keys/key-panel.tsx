@@ -1,23 +1,21 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { RefreshCw, Trash2 } from "lucide-react";
-import { type ReactNode, type SyntheticEvent, useState } from "react";
-import { asApiError } from "@/api/errors";
+import { type ReactNode, useState } from "react";
 import { Badge } from "@/components/badge";
 import { Button } from "@/components/button";
 import { CopyableId } from "@/components/copy";
 import { Drawer, DrawerSection } from "@/components/drawer";
-import { Field } from "@/components/field";
-import { FailureState, Notice, SkeletonRows } from "@/components/states";
-import { useToast } from "@/components/toast";
+import { FailureState, SkeletonRows } from "@/components/states";
 import { KeyLog } from "@/features/access_logs/key-log";
 import { roleLabel } from "@/features/auth/roles";
 import { cx } from "@/lib/cx";
 import { formatComplete, formatCount, formatDay, formatRelative } from "@/lib/format";
 import { useNow } from "@/lib/hooks";
 import { RevokeDialog, RotateDialog } from "./deed-dialogs";
+import { EditForm } from "./edit-form";
 import { expiryText, isRotating, KeyStateBadge, statusOf } from "./key-state";
 import styles from "./keys.module.css";
-import { type Key, keyOptions, keysChanged, type KeyWithSecret, patchKey } from "./platform";
+import { type Key, keyOptions, keysChanged, type KeyWithSecret } from "./platform";
 import { adminScope, resources, scopesInWords, scopeText } from "./scopes";
 import { SecretDialog } from "./secret-dialog";
 import { UsageSection } from "./usage-section";
@@ -63,7 +61,7 @@ export function KeyPanel({ id, known, isOpen, onClose }: KeyPanelProps) {
         )
       ) : (
         <>
-          <About key={`${key.name} ${key.description ?? ""}`} apiKey={key} now={now} onDirty={setDirty} />
+          <About key={key.id} apiKey={key} now={now} onDirty={setDirty} />
           <UsageSection apiKey={key} />
           <KeyLog keyId={key.id} />
           {statusOf(key, now) !== "revoked" && <Deeds apiKey={key} now={now} />}
@@ -74,33 +72,11 @@ export function KeyPanel({ id, known, isOpen, onClose }: KeyPanelProps) {
 }
 
 function About({ apiKey: key, now, onDirty }: { readonly apiKey: Key; readonly now: number; readonly onDirty: (dirty: boolean) => void }) {
-  const toast = useToast();
   const [editing, setEditing] = useState(false);
-  const [name, setName] = useState(key.name);
-  const [description, setDescription] = useState(key.description ?? "");
-  const mutation = useMutation({
-    mutationFn: () => patchKey(key.id, { name: name.trim(), description: description.trim() === "" ? null : description.trim() }),
-    onSuccess: () => {
-      keysChanged();
-      close();
-      toast(`${name.trim()} was changed.`);
-    },
-  });
-  const close = () => {
-    setEditing(false);
-    onDirty(false);
+  const turn = (next: boolean) => {
+    setEditing(next);
+    onDirty(next);
   };
-  function submit(event: SyntheticEvent) {
-    event.preventDefault();
-    mutation.mutate();
-  }
-
-  const limits = [
-    [key.limits.ingestPerMinute, "trace requests a minute"],
-    [key.limits.apiPerMinute, "other requests a minute"],
-    [key.limits.concurrent, "requests at once"],
-  ].flatMap(([value, text]) => (typeof value === "number" ? [`${formatCount(value)} ${String(text)}`] : []));
-  const expiry = expiryText(key.expiresAt, now);
 
   return (
     <DrawerSection
@@ -110,8 +86,7 @@ function About({ apiKey: key, now, onDirty }: { readonly apiKey: Key; readonly n
         key.status !== "revoked" && (
           <Button
             onClick={() => {
-              setEditing(true);
-              onDirty(true);
+              turn(true);
             }}
           >
             Edit
@@ -119,66 +94,64 @@ function About({ apiKey: key, now, onDirty }: { readonly apiKey: Key; readonly n
         )
       }
     >
-      {editing ? (
-        <form onSubmit={submit} className={styles["form"]}>
-          {mutation.isError && <Notice tone="danger">{asApiError(mutation.error).message}</Notice>}
-          <Field label="Name" value={name} onChange={(event) => setName(event.target.value)} required autoFocus autoComplete="off" maxLength={200} pattern=".*\S.*" title="A name that is not only spaces" />
-          <Field label="Description" value={description} onChange={(event) => setDescription(event.target.value)} autoComplete="off" />
-          <div className={styles["buttons"]}>
-            <Button
-              onClick={() => {
-                setName(key.name);
-                setDescription(key.description ?? "");
-                close();
-              }}
-            >
-              Discard
-            </Button>
-            <Button type="submit" variant="primary" busy={mutation.isPending}>
-              Save changes
-            </Button>
-          </div>
-        </form>
-      ) : (
-        key.description && <p>{key.description}</p>
+      {editing && (
+        <EditForm
+          apiKey={key}
+          onDone={() => {
+            turn(false);
+          }}
+        />
       )}
-      <dl className={styles["facts"]}>
-        <Fact name="May">
-          <Permissions scopes={key.scopes} role={key.role} />
-        </Fact>
-        <Fact name="Projects">{key.projects === null ? "All" : key.projects.length === 0 ? "None any more" : key.projects.map((project) => project.name).join(", ")}</Fact>
-        {key.owner && <Fact name="Owner">{key.owner.username}</Fact>}
-        <Fact name="Role">{roleLabel(key.role)}</Fact>
-        <Fact name="Created">
-          <span title={formatComplete(key.createdAt)}>
-            {formatDay(key.createdAt)}
-            {key.createdBy && key.createdBy.id !== key.owner?.id ? ` by ${key.createdBy.username}` : ""}
-          </span>
-        </Fact>
-        <Fact name={statusOf(key, now) === "revoked" ? "Revoked" : "Expires"}>
-          {statusOf(key, now) === "revoked" ? (
-            <span title={formatComplete(key.revokedAt)}>{formatRelative(key.revokedAt, now)}</span>
-          ) : (
-            <span className={cx(expiry.startsWith("expired") && styles["danger"], expiry.startsWith("in ") && styles["warning"])} title={formatComplete(key.expiresAt)}>
-              {expiry}
-            </span>
-          )}
-        </Fact>
-        {key.plan !== null && <Fact name="Plan">{key.plan.slice(0, 1).toUpperCase() + key.plan.slice(1)}</Fact>}
-        {limits.length > 0 && (
-          <Fact name="Limits">
-            <ul>
-              {limits.map((text) => (
-                <li key={text}>{text}</li>
-              ))}
-            </ul>
-          </Fact>
-        )}
-        <Fact name="Id">
-          <CopyableId value={key.id} label="id" length={40} />
-        </Fact>
-      </dl>
+      {!editing && key.description && <p>{key.description}</p>}
+      {!editing && <Facts apiKey={key} now={now} />}
     </DrawerSection>
+  );
+}
+
+function Facts({ apiKey: key, now }: { readonly apiKey: Key; readonly now: number }) {
+  const limits = [
+    [key.limits.ingestPerMinute, "trace requests a minute"],
+    [key.limits.apiPerMinute, "other requests a minute"],
+    [key.limits.concurrent, "requests at once"],
+  ].flatMap(([value, text]) => (typeof value === "number" ? [`${formatCount(value)} ${String(text)}`] : []));
+  const expiry = expiryText(key.expiresAt, now);
+  return (
+    <dl className={styles["facts"]}>
+      <Fact name="May">
+        <Permissions scopes={key.scopes} role={key.role} />
+      </Fact>
+      <Fact name="Projects">{key.projects === null ? "All" : key.projects.length === 0 ? "None any more" : key.projects.map((project) => project.name).join(", ")}</Fact>
+      {key.owner && <Fact name="Owner">{key.owner.username}</Fact>}
+      <Fact name="Role">{roleLabel(key.role)}</Fact>
+      <Fact name="Created">
+        <span title={formatComplete(key.createdAt)}>
+          {formatDay(key.createdAt)}
+          {key.createdBy && key.createdBy.id !== key.owner?.id ? ` by ${key.createdBy.username}` : ""}
+        </span>
+      </Fact>
+      <Fact name={statusOf(key, now) === "revoked" ? "Revoked" : "Expires"}>
+        {statusOf(key, now) === "revoked" ? (
+          <span title={formatComplete(key.revokedAt)}>{formatRelative(key.revokedAt, now)}</span>
+        ) : (
+          <span className={cx(expiry.startsWith("expired") && styles["danger"], expiry.startsWith("in ") && styles["warning"])} title={formatComplete(key.expiresAt)}>
+            {expiry}
+          </span>
+        )}
+      </Fact>
+      {key.plan !== null && <Fact name="Plan">{key.plan.slice(0, 1).toUpperCase() + key.plan.slice(1)}</Fact>}
+      {limits.length > 0 && (
+        <Fact name="Limits">
+          <ul>
+            {limits.map((text) => (
+              <li key={text}>{text}</li>
+            ))}
+          </ul>
+        </Fact>
+      )}
+      <Fact name="Id">
+        <CopyableId value={key.id} label="id" length={40} />
+      </Fact>
+    </dl>
   );
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allows, canRead, canSend, grantOf, presetsFor, resources, scopesInWords, scopeText } from "./scopes";
+import { allows, canRead, canSend, grantOf, presetOf, presetsFor, resources, scopesInWords, scopesOf, scopeText } from "./scopes";
 
 const reads = resources.map((one) => one.read.scope);
 const writes = resources.map((one) => one.write.scope);
@@ -42,4 +42,20 @@ it("knows what a key can be tried with", () => {
   expect([canSend(null, "VIEWER"), canSend(null, "MEMBER"), canSend(["traces:read"], "MEMBER"), canSend(["admin"], "ADMIN")]).toEqual([false, true, false, true]);
   expect(scopeText("traces:write")).toBe("Send traces, and annotate them");
   expect(scopeText("rockets:launch")).toBe("rockets:launch");
+});
+
+describe("presetOf and scopesOf", () => {
+  it("find the choice that a key stands for, and the scopes that a choice comes to", () => {
+    for (const scopes of [null, ["traces:write"], reads, [...reads, ...writes], ["admin"]]) {
+      const preset = presetOf(scopes, "ADMIN");
+      expect(preset).not.toBe("custom");
+      expect(scopesOf(grantOf(preset, new Set()))).toEqual(scopes);
+    }
+    expect(presetOf(["traces:read", "projects:write"], "MEMBER")).toBe("custom");
+  });
+  it("offer nothing that the role cannot have", () => {
+    expect(presetOf(["admin"], "MEMBER")).toBe("custom");
+    expect(presetOf(["traces:write"], "VIEWER")).toBe("custom");
+    expect(presetOf(null, "VIEWER")).toBe("role");
+  });
 });

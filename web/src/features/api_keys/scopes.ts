@@ -80,6 +80,38 @@ export function grantOf(preset: PresetName, chosen: ReadonlySet<string>): { read
   }
 }
 
+/** The scopes that a choice comes to, for a server that is told them one by one; null is whatever the role allows. */
+export function scopesOf({ preset, scopes }: ReturnType<typeof grantOf>): string[] | null {
+  if (scopes !== undefined) return scopes;
+  switch (preset) {
+    case "read-only":
+      return [...reads];
+    case "read-write":
+      return [...reads, ...writes];
+    case "admin":
+      return [adminScope.scope];
+    default:
+      return null;
+  }
+}
+
+/** The choice that stands for what a key may do today. */
+export function presetOf(scopes: readonly string[] | null, role: AssignableRole): PresetName {
+  const found: PresetName =
+    scopes === null
+      ? "role"
+      : scopes.includes(adminScope.scope)
+        ? "admin"
+        : same(scopes, ["traces:write"])
+          ? "ingest"
+          : same(scopes, reads)
+            ? "read-only"
+            : same(scopes, [...reads, ...writes])
+              ? "read-write"
+              : "custom";
+  return presetsFor(role).some((preset) => preset.value === found) ? found : "custom";
+}
+
 const known: readonly ScopeText[] = [...resources.flatMap((one) => [one.read, one.write]), adminScope];
 
 export function scopeText(scope: string): string {

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
 import type { components, paths } from "@/api/generated/rest";
+import { fetchLines } from "@/api/lines";
 import { rest } from "@/api/rest";
 import { answerOf } from "@/features/api_keys/platform";
 
@@ -7,9 +8,8 @@ export type AuditRecord = components["schemas"]["AuditLogBody"];
 export type AuditFilter = Pick<NonNullable<paths["/api/v1/audit-logs"]["get"]["parameters"]["query"]>, "actor" | "action" | "subject" | "start">;
 
 const PAGE = 100;
-const LARGE_PAGE = 1000;
 
-const after = (cursor: string | null | undefined) => (cursor === undefined || cursor === null ? {} : { cursor });
+const after = (cursor: string | undefined) => (cursor === undefined ? {} : { cursor });
 
 export const auditLogOptions = (filter: AuditFilter) =>
   infiniteQueryOptions({
@@ -20,13 +20,4 @@ export const auditLogOptions = (filter: AuditFilter) =>
   });
 
 /** All that fits the filter, one record a line. */
-export async function auditLogLines(filter: AuditFilter): Promise<Blob> {
-  const lines: string[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: components["schemas"]["AuditLogListBody"] = await answerOf(await rest.GET("/api/v1/audit-logs", { params: { query: { ...filter, limit: LARGE_PAGE, ...after(cursor) } } }));
-    lines.push(...page.data.map((record) => `${JSON.stringify(record)}\n`));
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return new Blob(lines, { type: "application/x-ndjson" });
-}
+export const auditLogLines = (filter: AuditFilter): Promise<Blob> => fetchLines("/api/v1/audit-logs", filter);

@@ -10,12 +10,13 @@ const verbs: Readonly<Record<string, string>> = {
   delete: "deleted",
   login: "signed in",
   login_failed: "failed to sign in",
+  login_limited: "was turned away at sign-in",
   end: "ended",
   password_changed: "password changed",
 };
 
 /** What is known to be recorded, for the filter. */
-export const actions = ["api_key.create", "api_key.update", "api_key.rotate", "api_key.revoke", "user.create", "user.update", "user.delete", "user.login", "user.login_failed", "user.password_changed", "session.end", "project.create", "project.update", "project.delete"];
+export const actions = ["api_key.create", "api_key.update", "api_key.rotate", "api_key.revoke", "user.create", "user.update", "user.delete", "user.login", "user.login_failed", "user.login_limited", "user.password_changed", "session.end", "project.create", "project.update", "project.delete"];
 
 const spaced = (text: string) => text.replaceAll(/[._-]+/g, " ").trim();
 

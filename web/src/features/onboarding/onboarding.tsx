@@ -1,16 +1,25 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components/Tabs";
-import { Link } from "react-router";
 import { CodeBlock } from "@/components/copy";
 import { config, serverOrigin } from "@/config";
-import { isAdmin, viewerOptions } from "@/features/auth/session";
+import type { KeyWithSecret } from "@/features/api_keys/platform";
+import { viewerOptions } from "@/features/auth/session";
+import { FirstKey } from "./first-key";
 import { type Snippet, snippetsFor } from "./snippets";
 import styles from "./onboarding.module.css";
 
+interface OnboardingProps {
+  readonly project: string;
+  /** Whether there is such a project already. */
+  readonly exists: boolean;
+  readonly title: string;
+}
+
 /** What to do when there is nothing to see yet. */
-export function Onboarding({ project, title }: { readonly project: string; readonly title: string }) {
+export function Onboarding({ project, exists, title }: OnboardingProps) {
   const { data: viewer } = useQuery(viewerOptions);
+  const [created, setCreated] = useState<KeyWithSecret | null>(null);
   return (
     <div className={styles["onboarding"]}>
       <div className={styles["intro"]}>
@@ -18,24 +27,17 @@ export function Onboarding({ project, title }: { readonly project: string; reado
         {viewer?.role.name === "VIEWER" ? (
           <p>Traces appear here once somebody sends them. As a viewer you read what others send; this is how they do it.</p>
         ) : (
-          <p>
-            Send one from your code and it appears here. Anything that speaks OpenTelemetry will do.
-            {config.authenticationEnabled && (
-              <>
-                {" "}
-                You need an API key: <Link to={isAdmin(viewer) ? "/settings/api-keys?create=1" : "/profile/api-keys?create=1"}>create one</Link>.
-              </>
-            )}
-          </p>
+          <p>Send one from your code and it appears here. Anything that speaks OpenTelemetry will do.</p>
         )}
       </div>
-      <Snippets project={project} />
+      {config.authenticationEnabled && <FirstKey project={project} exists={exists} created={created} onCreated={setCreated} />}
+      <Snippets project={project} apiKey={created?.key} />
     </div>
   );
 }
 
 /** Ways to send a first trace, with the key filled in where it is known. */
-function Snippets({ project, apiKey }: { readonly project: string; readonly apiKey?: string }) {
+function Snippets({ project, apiKey }: { readonly project: string; readonly apiKey: string | undefined }) {
   return <SnippetTabs label="Ways to send traces" snippets={snippetsFor({ endpoint: serverOrigin(), project, withKey: config.authenticationEnabled, apiKey })} />;
 }
 
