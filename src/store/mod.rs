@@ -21,6 +21,9 @@
 //! order: projects, origins, spans, sessions, traces, stats.
 
 pub mod access_logs;
+pub mod alert_deliveries;
+pub mod alert_destinations;
+pub mod alerts;
 pub mod api_keys;
 pub mod audit;
 pub mod auth_changes;

@@ -36,7 +36,10 @@ fn operations() -> Vec<Operation> {
             operations.push(Operation {
                 method: method.to_uppercase().parse().unwrap(),
                 // An id that does not exist: permission is asked before existence.
-                path: path.replace("{project_identifier}", "nosuch").replace("{api_key_id}", "nosuch"),
+                path: path
+                    .replace("{project_identifier}", "nosuch")
+                    .replace("{api_key_id}", "nosuch")
+                    .replace("{destination_id}", "nosuch"),
                 demand,
                 admin_role: operation["x-required-role"] == "ADMIN",
             });
