@@ -126,8 +126,7 @@ pub struct CreateAlertDestinationBody {
     events: Option<Vec<String>>,
     /// `unused`, `error_rate`, `unexpected_geography`, `expiring`; without it all.
     alert_kinds: Option<Vec<String>>,
-    /// Whether it is told anything.
-    #[schema(default = true)]
+    /// Whether it is told anything; without it true.
     enabled: Option<bool>,
 }
 

@@ -55,7 +55,6 @@ pub struct AlertBody {
     /// Why, in plain words.
     message: String,
     /// The numbers behind.
-    #[schema(value_type = Object)]
     details: Value,
     /// The unexpected country (ISO 3166-1 alpha-2).
     #[schema(required = true)]

@@ -869,7 +869,7 @@ export interface components {
             /** @description The unexpected country (ISO 3166-1 alpha-2). */
             country: string | null;
             /** @description The numbers behind. */
-            details: Record<string, never>;
+            details: unknown;
             id: string;
             key: components["schemas"]["AlertKey"];
             /** @description `unused`, `error_rate`, `unexpected_geography` or `expiring`. */
@@ -1078,11 +1078,8 @@ export interface components {
             address?: string | null;
             /** @description `unused`, `error_rate`, `unexpected_geography`, `expiring`; without it all. */
             alertKinds?: string[] | null;
-            /**
-             * @description Whether it is told anything.
-             * @default true
-             */
-            enabled: boolean | null;
+            /** @description Whether it is told anything; without it true. */
+            enabled?: boolean | null;
             /** @description `alert.raised`, `alert.resolved`; without it both. */
             events?: string[] | null;
             /** @description `webhook` or `email`. */

@@ -10,6 +10,7 @@ import { Field } from "@/components/field";
 import { FailureState, Notice, SkeletonRows } from "@/components/states";
 import { useToast } from "@/components/toast";
 import { KeyLog } from "@/features/access_logs/key-log";
+import { KeyAlerts } from "@/features/alerts/key-alerts";
 import { roleLabel } from "@/features/auth/roles";
 import { cx } from "@/lib/cx";
 import { formatComplete, formatCount, formatDay, formatRelative } from "@/lib/format";
@@ -64,6 +65,7 @@ export function KeyPanel({ id, known, isOpen, onClose }: KeyPanelProps) {
       ) : (
         <>
           <About key={`${key.name} ${key.description ?? ""}`} apiKey={key} now={now} onDirty={setDirty} />
+          <KeyAlerts keyId={key.id} />
           <UsageSection apiKey={key} />
           <KeyLog keyId={key.id} />
           {statusOf(key, now) !== "revoked" && <Deeds apiKey={key} now={now} />}
