@@ -900,7 +900,7 @@ pub(crate) mod tests {
         }
         assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')));
         assert!(text.lines().all(|line| line.starts_with("# PHOENIX_") || line.chars().count() <= 100));
-        assert_eq!(text.matches("# ---- ").count(), 8);
+        assert_eq!(text.matches("# ---- ").count(), 9);
         insta::assert_snapshot!(text.lines().take(9).collect::<Vec<_>>().join("\n"), @r"
         # Every variable of phoenix-server, with its default; nothing behind `=` means unset.
 

@@ -519,6 +519,61 @@ async fn two_processes_on_one_database_raise_and_tell_once() {
     assert_eq!(keys.len(), 60);
 }
 
+/// Appends to the guide's function a call of it, runs both, and returns what it said of a message.
+fn verdict(language: &str, secret: &str, message: &Message, body: &str) -> bool {
+    let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/alerts.md");
+    let function = crate::docs::blocks(&std::fs::read_to_string(guide).unwrap(), language).remove(0);
+    let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+    let headers: serde_json::Map<String, Value> =
+        names.iter().map(|&name| (name.to_owned(), message.header(name).into())).collect();
+    let input = json!({ "secret": secret, "headers": headers, "body": body }).to_string();
+    let (program, option, call) = if language == "python" {
+        let read = "import json, os\ngiven = json.loads(os.environ['GIVEN'])";
+        let verify = "verify(given['secret'], given['headers'], given['body'].encode())";
+        ("python3", "-c", format!("{read}\nprint(str({verify}).lower())"))
+    } else {
+        let verify = "verify(given.secret, given.headers, Buffer.from(given.body))";
+        let read = "const given = JSON.parse(process.env.GIVEN);";
+        ("node", "--input-type=module", format!("{read}\nconsole.log({verify});"))
+    };
+    let mut command = std::process::Command::new(program);
+    command.arg(option);
+    if language == "javascript" {
+        command.arg("-e");
+    }
+    command.arg(format!("{function}\n{call}"));
+    let output = command.env("GIVEN", input).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn receivers_written_after_the_guide_take_what_is_signed_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(Engine::Sqlite, dir.path(), "").await;
+    let receiver = Receiver::start(&[]).await;
+    let post = async |path: &str, body: Value| -> Value {
+        let request = reqwest::Client::new().post(process.url(path)).bearer_auth(ADMIN_SECRET).json(&body);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let made = post("/api/v1/alert-destinations", json!({"kind": "webhook", "url": receiver.url()})).await;
+    let path = format!("/api/v1/alert-destinations/{}", made["id"].as_str().unwrap());
+    let rotated = post(&format!("{path}/rotate-secret"), json!({})).await;
+    assert_eq!(post(&format!("{path}/test"), json!({})).await["status"], "delivered");
+    let message = receiver.got().remove(0);
+    for language in ["python", "javascript"] {
+        for secret in [&made["secret"], &rotated["secret"]] {
+            assert!(verdict(language, secret.as_str().unwrap(), &message, &message.body), "{language}");
+        }
+        let secret = rotated["secret"].as_str().unwrap();
+        assert!(!verdict(language, secret, &message, &format!("{} ", message.body)), "{language}: another body");
+        assert!(!verdict(language, "whsec_AAAA", &message, &message.body), "{language}: another secret");
+        let mut old = message.clone();
+        old.headers.insert("webhook-timestamp", "1780315200".parse().unwrap());
+        assert!(!verdict(language, secret, &old, &message.body), "{language}: long ago");
+    }
+}
+
 #[tokio::test]
 async fn a_webhook_that_may_go_to_public_addresses_alone_does_not_go_to_this_host() {
     let app = TestApp::with(Engine::Sqlite, |config| config.alerts.alert_webhook_private_networks = false).await;
