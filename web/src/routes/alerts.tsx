@@ -70,11 +70,18 @@ function AlertsPage() {
         onClose={() => setNew(false)}
         onCreated={(destinationMade) => {
           setNew(false);
-          set("destination", destinationMade.id);
-          if (destinationMade.secret !== null) setMade(destinationMade);
+          // Not both at once: what opens last would cover the secret.
+          if (destinationMade.secret === null) set("destination", destinationMade.id);
+          else setMade(destinationMade);
         }}
       />
-      <SigningSecretDialog made={made} onClose={() => setMade(null)} />
+      <SigningSecretDialog
+        made={made}
+        onClose={() => {
+          if (made) set("destination", made.id);
+          setMade(null);
+        }}
+      />
     </Section>
   );
 }

@@ -65,8 +65,8 @@ after(async () => {
   receiver?.close();
 });
 
-/** The browser reports refused calls; these are asked for on the way to the sign-in page. */
-const isExpected = (text, url) => /status of 401/.test(text) && [/\/graphql$/, /\/auth\/refresh$/, /\/api\/v1\//].some((pattern) => pattern.test(url));
+/** The browser reports refused calls; these are asked for on the way to the sign-in page, and a URL that is refused. */
+const isExpected = (text, url) => (/status of 422/.test(text) && url.endsWith("/api/v1/alert-destinations")) || /status of 401/.test(text) && [/\/graphql$/, /\/auth\/refresh$/, /\/api\/v1\//].some((pattern) => pattern.test(url));
 const open = (options) => openContext(browser, { ...options, origins: [new URL(base).origin], problems, isExpected });
 const shot = async (page, name) => {
   if (shots) await page.screenshot({ path: join(shots, `alerts-${name}.png`) });

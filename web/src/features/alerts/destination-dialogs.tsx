@@ -11,7 +11,7 @@ import { config } from "@/config";
 import { serverOptions } from "@/features/auth/server";
 import { formatComplete } from "@/lib/format";
 import styles from "./alerts.module.css";
-import { createDestination, type Destination, destinationsChanged, type DestinationWithSecret, type NewDestination, removeDestination, rotateSecret } from "./queries";
+import { createDestination, type Destination, destinationRemoved, destinationsChanged, type DestinationWithSecret, type NewDestination, removeDestination, rotateSecret } from "./queries";
 import { kinds, targetOf } from "./words";
 
 interface CreateDialogProps {
@@ -172,9 +172,9 @@ export function RemoveDestinationDialog({ destination, isOpen, onClose, onRemove
   const mutation = useMutation({
     mutationFn: () => removeDestination(destination.id),
     onSuccess: () => {
-      destinationsChanged();
-      toast("The destination was removed.");
       onRemoved();
+      destinationRemoved();
+      toast("The destination was removed.");
     },
   });
   return (

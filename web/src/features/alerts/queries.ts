@@ -54,6 +54,11 @@ export const deliveriesOptions = (id: string) =>
     getNextPageParam: (page) => page.nextCursor ?? undefined,
   });
 
+/** One is gone: what it was told must not be asked for any more. */
+export function destinationRemoved(): void {
+  void queryClient.invalidateQueries({ queryKey: [DESTINATIONS, "list"] });
+}
+
 export function destinationsChanged(): void {
   void queryClient.invalidateQueries({ queryKey: [DESTINATIONS] });
 }
