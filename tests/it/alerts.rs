@@ -51,7 +51,7 @@ impl Message {
     }
 }
 
-/// A receiver on a socket of its own, which answers with the given statuses, then with 204.
+/// A receiver on a socket of its own, which answers with the given statuses, then with 204; 0 is no answer at all.
 #[derive(Clone)]
 struct Receiver {
     address: SocketAddr,
@@ -75,8 +75,13 @@ impl Receiver {
                         let bytes = body.collect().await.unwrap().to_bytes();
                         let body = String::from_utf8(bytes.to_vec()).unwrap();
                         kept.lock().unwrap().push(Message { headers: parts.headers, body });
-                        let mut statuses = statuses.lock().unwrap();
-                        let status = if statuses.is_empty() { 204 } else { statuses.remove(0) };
+                        let status = {
+                            let mut statuses = statuses.lock().unwrap();
+                            if statuses.is_empty() { 204 } else { statuses.remove(0) }
+                        };
+                        if status == 0 {
+                            std::future::pending::<()>().await;
+                        }
                         let answer = hyper::Response::builder().status(status).header("location", "/elsewhere");
                         answer.body(Full::new(bytes::Bytes::from_static(b"x")))
                     }
@@ -368,6 +373,28 @@ both_engines! {
             assert!(newest["error"].as_str().unwrap().starts_with("No connection"), "{newest}");
             app.clock.advance(DAY / 2);
         }
+    }
+
+    async fn a_delivery_whose_process_is_gone_is_made_by_the_next_under_the_same_id(engine) {
+        let app = TestApp::new(engine).await;
+        let receiver = Receiver::start(&[0]).await;
+        add(&app, json!({"kind": "webhook", "url": receiver.url()})).await;
+        let (id, _) = make(&app, json!({"name": "idle"})).await;
+        app.clock.advance(DAY * 31);
+        alerts(&app, &id).await;
+        // The attempt is cut off, as by a process that ends; while it may be under way nobody makes it again.
+        let _ = tokio::time::timeout(Duration::from_millis(500), app.app.deliver_alerts()).await;
+        while receiver.got().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        app.clock.advance(Duration::from_secs(110));
+        app.app.deliver_alerts().await.unwrap();
+        assert_eq!((receiver.got().len(), &deliveries(&app).await[0]["status"]), (1, &json!("pending")));
+        app.clock.advance(Duration::from_secs(11));
+        let told = deliver(&app).await;
+        assert_eq!(json!([told[0]["status"], told[0]["attempts"]]), json!(["delivered", 2]));
+        let got = receiver.got();
+        assert_eq!((got.len(), got[0].header("webhook-id")), (2, got[1].header("webhook-id")));
     }
 
     async fn destinations_are_made_changed_tried_and_removed(engine) {
