@@ -1059,7 +1059,7 @@ export interface components {
             id: string | null;
             /** @description The name at that time. */
             name: string | null;
-            /** @description `user`, `api_key`, `session` or `project`. */
+            /** @description `user`, `api_key`, `session`, `project` or `alert_destination`. */
             type: string;
         };
         /** @description Requests from a country. */
