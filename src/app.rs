@@ -33,11 +33,16 @@ use crate::{
     },
     config::{Config, DatabaseTarget, SqliteTarget},
     db::{self, Db},
-    domain::{plan::KeyLimits, time::Clock, user::PasswordPolicy},
+    domain::{alert::Thresholds, plan::KeyLimits, time::Clock, user::PasswordPolicy},
     ingest::{IngestHandle, Limits},
     jobs,
     mail::{Mailer, Site, SmtpOptions},
-    service::{Services, Settings, bootstrap, offline_keys, welcome},
+    notify::{Courier, Networks},
+    service::{
+        Post, Services, Settings,
+        alert_watch::{self, Looked},
+        bootstrap, offline_keys, welcome,
+    },
     usage::{self, Recorder, geo::Geography},
 };
 use tls::Tls;
@@ -150,6 +155,38 @@ fn recording(config: &Config) -> Result<usage::Options> {
     })
 }
 
+/// Returns what tells destinations of alerts, if there may be keys.
+fn courier(config: &Config, deployment: &str, mailer: Option<Mailer>, site: Site) -> Result<Option<Courier>> {
+    let Some(secret) = config.auth.secret.as_ref().filter(|_| config.auth.enabled) else { return Ok(None) };
+    let private = config.alerts.alert_webhook_private_networks;
+    let networks = if private { Networks::Any } else { Networks::Public };
+    let courier = Courier::new(secret.clone(), deployment, networks, mailer, site).map_err(explain);
+    Ok(Some(courier.context("TLS of webhooks cannot be set up")?))
+}
+
+/// Returns what the services need to know.
+fn settings(config: &Config, site: Site) -> Settings {
+    let auth = &config.auth;
+    let thresholds = config.alerts.thresholds();
+    Settings {
+        access_token_expiry: auth.access_token_expiry,
+        refresh_token_expiry: auth.refresh_token_expiry,
+        password_reset_expiry: auth.password_reset_token_expiry,
+        password_policy: PasswordPolicy { strong: auth.strong_password_policy },
+        enforce_password_reset: auth.enforce_password_reset,
+        basic_auth: !auth.disable_basic_auth,
+        max_login_failures: (!auth.disable_brute_force_protection).then_some(auth.brute_force_max_attempts),
+        limit_login_rate: !auth.disable_rate_limit,
+        default_project: config.ingest.default_project_name.clone(),
+        site,
+        alerts: Thresholds {
+            // Without a database of countries nothing is unexpected.
+            accustomed: config.usage.geoip_database.as_ref().and(thresholds.accustomed),
+            ..thresholds
+        },
+    }
+}
+
 /// Returns what holds callers to their limits, if there may be any.
 fn limiter(config: &Config, clock: &Clock) -> Option<KeyLimiter> {
     let keys = config.usage.limits();
@@ -199,20 +236,11 @@ impl App {
         let follower = jobs::auth_changes::Follower::start(db.clone(), authenticator.clone()).await.map_err(explain)?;
         let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
         let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits);
-        let settings = Settings {
-            access_token_expiry: auth.access_token_expiry,
-            refresh_token_expiry: auth.refresh_token_expiry,
-            password_reset_expiry: auth.password_reset_token_expiry,
-            password_policy: PasswordPolicy { strong: auth.strong_password_policy },
-            enforce_password_reset: auth.enforce_password_reset,
-            basic_auth: !auth.disable_basic_auth,
-            max_login_failures: (!auth.disable_brute_force_protection).then_some(auth.brute_force_max_attempts),
-            limit_login_rate: !auth.disable_rate_limit,
-            default_project: config.ingest.default_project_name.clone(),
-            site: Site { url: config.http.ui_url(), contact: config.http.support_email.clone() },
-        };
+        let site = Site { url: config.http.ui_url(), contact: config.http.support_email.clone() };
+        let settings = settings(config, site.clone());
+        let post = Post { mailer: mailer.clone(), courier: courier(config, &deployment.uuid, mailer.clone(), site)? };
         let (db_of, clock_of) = (db.clone(), clock.clone());
-        let services = Services::new(db_of, clock_of, authenticator, passwords, ingest, mailer.clone(), settings);
+        let services = Services::new(db_of, clock_of, authenticator, passwords, ingest, post, settings);
         welcome::greet_administrators(&services, seeded.new_admins);
         let options = ApiOptions {
             root_path: config.http.root_path.clone(),
@@ -256,6 +284,9 @@ impl App {
             let (db, clock) = (log_db.clone(), log_clock.clone());
             async move { jobs::access_log::run(&db, &clock, retention).await }
         });
+        if services.auth_enabled() {
+            jobs::alerts::start(&services, &tracker, &stop);
+        }
         if let Some(limiter) = limiter {
             share_limits(&db, &limiter, &tracker, &stop);
         }
@@ -286,6 +317,19 @@ impl App {
     /// Removes old records of requests now, and not when their job next looks.
     pub async fn remove_old_records(&self) -> crate::error::Result<()> {
         jobs::access_log::run(&self.db, &self.clock, self.retention).await
+    }
+
+    /// Looks for alerts now, and not when their job next does.
+    pub async fn look_for_alerts(&self) -> crate::error::Result<()> {
+        while alert_watch::look(&self.services).await? == Looked::Elsewhere {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Tells destinations of alerts now, and not when their job next does.
+    pub async fn deliver_alerts(&self) -> crate::error::Result<()> {
+        alert_watch::deliver(&self.services).await
     }
 
     /// Stops: jobs first, then mail, then the writer once every queued span is committed, then what is remembered of

@@ -18,6 +18,7 @@ pub mod store;
 pub mod auth;
 pub mod ingest;
 pub mod mail;
+pub mod notify;
 pub mod usage;
 
 pub mod service;

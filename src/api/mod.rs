@@ -243,7 +243,7 @@ fn compression() -> CompressionLayer<impl tower_http::compression::Predicate> {
 /// Takes the prefix off that a proxy may or may not have taken off already, and folds `/api/v1` into `/v1`.
 fn rewrite(mut request: Request<Body>, root_path: &str) -> Request<Body> {
     /// Documented resources that live under `/api/v1` alone.
-    const OWN: [&str; 4] = ["/api-keys", "/access-logs", "/audit-logs", "/alerts"];
+    const OWN: [&str; 5] = ["/api-keys", "/access-logs", "/audit-logs", "/alerts", "/alert-destinations"];
     let path = request.uri().path();
     let below = path.strip_prefix(root_path).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let mut rest = below.unwrap_or(path);

@@ -7,6 +7,7 @@
 //! `Secret` for what may come from a variable or a file but not from a flag, and
 //! `read_secret_file` for the files.
 
+mod alerts;
 mod auth;
 mod database;
 mod http;
@@ -33,6 +34,7 @@ use clap::parser::ValueSource;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::alerts::AlertsConfig;
 pub use self::auth::{AdminSeed, AuthConfig};
 pub use self::database::{DatabaseConfig, DatabaseTarget, PostgresTarget, SqliteTarget};
 pub use self::http::HttpConfig;
@@ -76,6 +78,9 @@ pub struct Config {
     /// Plans, limits, access log.
     #[command(flatten)]
     pub usage: UsageConfig,
+    /// When keys raise alerts.
+    #[command(flatten)]
+    pub alerts: AlertsConfig,
 }
 
 /// A setting that the server cannot start with. Displays as one line: the variable, what is wrong,

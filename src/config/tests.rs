@@ -246,7 +246,7 @@ fn the_example_has_every_variable_with_meaning_and_default() {
     }
     assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')));
     assert!(text.lines().all(|line| line.starts_with("# PHOENIX_") || line.chars().count() <= 100));
-    assert_eq!(text.matches("# ---- ").count(), 8);
+    assert_eq!(text.matches("# ---- ").count(), 9);
     insta::assert_snapshot!(text.lines().take(9).collect::<Vec<_>>().join("\n"), @r"
     # Every variable of phoenix-server, with its default; nothing behind `=` means unset.
 

@@ -102,6 +102,16 @@ actions! {
     ProjectUpdate = "project.update",
     /// A project was deleted.
     ProjectDelete = "project.delete",
+    /// Alerts got a destination.
+    DestinationCreate = "alert_destination.create",
+    /// A destination of alerts was changed.
+    DestinationUpdate = "alert_destination.update",
+    /// A destination of alerts got a new signing secret.
+    DestinationRotate = "alert_destination.rotate",
+    /// A destination of alerts was sent a test.
+    DestinationTest = "alert_destination.test",
+    /// A destination of alerts was removed.
+    DestinationDelete = "alert_destination.delete",
 }
 
 /// To whom or what it was done.

@@ -32,6 +32,12 @@ row_ids! {
     SpanRowId,
     /// Row id of a stored trace.
     TraceRowId,
+    /// Row id of an alert.
+    AlertId,
+    /// Row id of what alerts are told to.
+    DestinationId,
+    /// Row id of something told, or to be told, to a destination.
+    DeliveryId,
 }
 
 macro_rules! otel_ids {

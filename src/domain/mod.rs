@@ -3,6 +3,7 @@
 //! No async, no I/O, no wire shapes. Everything else imports from here; this room imports nothing of the crate.
 
 pub mod access;
+pub mod alert;
 pub mod api_key;
 pub mod attributes;
 pub mod audit;

@@ -1,6 +1,7 @@
 //! Interval tasks, jittered, stopped with the server.
 
 pub mod access_log;
+pub mod alerts;
 pub mod auth_changes;
 pub mod housekeeping;
 pub mod rate_leases;

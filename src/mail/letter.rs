@@ -2,7 +2,7 @@
 //!
 //! Templates whose name ends in `.html` escape what is put into them; that is askama's rule, not a habit.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use askama::Template;
 use lettre::{
@@ -14,7 +14,11 @@ use lettre::{
 };
 
 use crate::{
-    domain::{id::UserId, secret::random_id, user::User},
+    domain::{
+        id::UserId,
+        secret::random_id,
+        user::{SYSTEM_USER, User},
+    },
     error::{Error, Result},
 };
 
@@ -104,17 +108,73 @@ struct WelcomeText<'a> {
     step: &'a FirstStep,
 }
 
+/// What a mail tells of an alert.
+#[derive(Clone, Debug)]
+pub struct AlertMail {
+    message: String,
+    key_name: String,
+    key_masked: String,
+    raised_at: String,
+    resolved_at: Option<String>,
+}
+
+impl AlertMail {
+    /// Reads the message that a webhook would get; a test is about no alert.
+    pub fn read(payload: &str) -> Result<Self, serde_json::Error> {
+        let payload: serde_json::Value = serde_json::from_str(payload)?;
+        let data = &payload["data"];
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(Self {
+            message: text(&data["message"]),
+            key_name: one_line(&text(&data["key"]["name"])),
+            key_masked: text(&data["key"]["maskedKey"]),
+            raised_at: text(&data["raisedAt"]),
+            resolved_at: data["resolvedAt"].as_str().map(str::to_owned),
+        })
+    }
+
+    fn is_test(&self) -> bool {
+        self.key_name.is_empty()
+    }
+
+    fn is_over(&self) -> bool {
+        self.resolved_at.is_some()
+    }
+
+    fn subject(&self) -> String {
+        match (self.is_test(), self.is_over()) {
+            (true, _) => "[Phoenix] Test of alerts".to_owned(),
+            (_, false) => format!("[Phoenix] Alert: API key {}", self.key_name),
+            (_, true) => format!("[Phoenix] Resolved: API key {}", self.key_name),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "alert.html")]
+struct AlertHtml<'a> {
+    mail: &'a AlertMail,
+    site: &'a Site,
+}
+
+#[derive(Template)]
+#[template(path = "alert.txt")]
+struct AlertText<'a> {
+    mail: &'a AlertMail,
+    site: &'a Site,
+}
+
 /// A mail to one user. Holds what nobody but its reader may see, so it does not print.
 #[derive(Clone)]
 pub struct Letter {
-    /// Who gets it; what logs may name.
+    /// Who gets it; what logs may name. The system user when it goes to an address that is no user's.
     pub user: UserId,
     /// Their name, on one line.
     pub name: String,
     /// Their address.
     pub address: String,
     /// Subject.
-    pub subject: &'static str,
+    pub subject: Cow<'static, str>,
     /// The plain text.
     pub text: String,
     /// The same as HTML.
@@ -144,6 +204,20 @@ impl Letter {
         Self::new(user, "[Phoenix] Welcome", text, html)
     }
 
+    /// Writes the mail that tells an address of an alert.
+    pub fn alert(address: &str, site: &Site, mail: &AlertMail) -> Result<Self> {
+        let text = AlertText { mail, site }.render();
+        let html = AlertHtml { mail, site }.render();
+        Ok(Self {
+            user: SYSTEM_USER,
+            name: String::new(),
+            address: address.to_owned(),
+            subject: mail.subject().into(),
+            text: text.map_err(Error::internal)?,
+            html: html.map_err(Error::internal)?,
+        })
+    }
+
     fn new(
         user: &User,
         subject: &'static str,
@@ -154,7 +228,7 @@ impl Letter {
             user: user.id,
             name: one_line(&user.username),
             address: user.email.clone(),
-            subject,
+            subject: subject.into(),
             text: text.map_err(Error::internal)?,
             html: html.map_err(Error::internal)?,
         })
@@ -166,7 +240,7 @@ impl Letter {
         let mut message = Message::builder()
             .from(from.clone())
             .to(Mailbox::new(Some(self.name.clone()).filter(|n| !n.is_empty()), address))
-            .subject(self.subject)
+            .subject(&*self.subject)
             .message_id(Some(format!("<{}@{}>", random_id(), from.email.domain())))
             .multipart(MultiPart::alternative_plain_html(self.text.clone(), self.html.clone()))
             .map_err(Error::internal)?;

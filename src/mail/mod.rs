@@ -17,13 +17,26 @@ use std::{
 };
 
 use lettre::message::Mailbox;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use letter::{FirstStep, Letter, ResetLink, Site};
+pub use letter::{AlertMail, FirstStep, Letter, ResetLink, Site};
 pub use smtp::SmtpOptions;
 
 use crate::error::Result;
+
+/// The longest e-mail address (RFC 3696, erratum 1690), in bytes.
+const MAX_ADDRESS: usize = 254;
+
+/// Whether a text is an address that mails can go to.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    text.len() <= MAX_ADDRESS && text.parse::<lettre::Address>().is_ok()
+}
+
 use smtp::{Failure, Smtp};
 
 /// Pieces of work that may wait, and mails that may wait for another try.
@@ -33,7 +46,23 @@ const BACKOFF: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30),
 /// How long a stop waits for what is queued.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-type Work = Pin<Box<dyn Future<Output = Option<Letter>> + Send>>;
+type Work = Pin<Box<dyn Future<Output = Option<Parcel>> + Send>>;
+
+/// A letter, and who waits to hear what came of it; such a letter is tried once.
+#[derive(Debug)]
+struct Parcel {
+    letter: Letter,
+    report: Option<oneshot::Sender<Result<(), Undelivered>>>,
+}
+
+/// Why a mail was not taken. The text holds no address and nothing that the other side made up.
+#[derive(Clone, Debug)]
+pub struct Undelivered {
+    /// What happened.
+    pub text: String,
+    /// Whether another try is of no use.
+    pub is_final: bool,
+}
 
 /// The way to the queue; cheap to clone.
 #[derive(Clone, Debug)]
@@ -85,11 +114,23 @@ impl Mailer {
 
     /// Queues work that may lead to a letter; returns whether there was room. Never waits.
     pub fn queue(&self, work: impl Future<Output = Option<Letter>> + Send + 'static) -> bool {
-        let queued = self.queue.try_send(Box::pin(work)).is_ok();
+        let parcel = async { work.await.map(|letter| Parcel { letter, report: None }) };
+        let queued = self.queue.try_send(Box::pin(parcel)).is_ok();
         if !queued {
             tracing::warn!("mail dropped: too many wait, or the server is stopping");
         }
         queued
+    }
+
+    /// Sends a letter once, after what is queued, and returns what came of it.
+    pub async fn deliver(&self, letter: Letter) -> Result<(), Undelivered> {
+        let undelivered = |text: &str| Undelivered { text: text.to_owned(), is_final: false };
+        let (report, answer) = oneshot::channel();
+        let parcel = std::future::ready(Some(Parcel { letter, report: Some(report) }));
+        if self.queue.try_send(Box::pin(parcel)).is_err() {
+            return Err(undelivered("Too many mails wait"));
+        }
+        answer.await.unwrap_or_else(|_| Err(undelivered("The server stopped before the mail was sent")))
     }
 
     /// Takes nothing more, tries once what is queued, and returns when that is done or its time is up.
@@ -145,8 +186,17 @@ impl Carrier {
     }
 
     async fn work(&mut self, work: Work) {
-        if let Some(letter) = work.await {
-            self.deliver(letter, 0).await;
+        match work.await {
+            None => {}
+            Some(Parcel { letter, report: None }) => self.deliver(letter, 0).await,
+            Some(Parcel { letter, report: Some(report) }) => {
+                let undelivered = |f: Failure| Undelivered { text: f.text, is_final: f.is_final };
+                let sent = self.send(&letter).await.map_err(undelivered);
+                if sent.is_ok() {
+                    tracing::info!(mail.subject = %letter.subject, "mail sent");
+                }
+                let _ = report.send(sent);
+            }
         }
     }
 
@@ -159,24 +209,27 @@ impl Carrier {
         }
     }
 
-    async fn deliver(&mut self, letter: Letter, tries: usize) {
+    /// Makes one attempt.
+    async fn send(&self, letter: &Letter) -> Result<(), Failure> {
         let Ok(message) = letter.message(&self.from) else {
-            tracing::warn!(user.id = letter.user.0, "mail dropped: the user's address is none");
-            return;
+            return Err(Failure { text: "the address is none".to_owned(), is_final: true });
         };
-        let sent = match &self.way {
+        match &self.way {
             Way::Smtp(smtp) => smtp.send(&message).await,
-            Way::Memory(outbox) => outbox.take(&letter),
-        };
-        let Err(failure) = sent else {
-            tracing::info!(user.id = letter.user.0, mail.subject = letter.subject, "mail sent");
+            Way::Memory(outbox) => outbox.take(letter),
+        }
+    }
+
+    async fn deliver(&mut self, letter: Letter, tries: usize) {
+        let Err(failure) = self.send(&letter).await else {
+            tracing::info!(user.id = letter.user.0, mail.subject = %letter.subject, "mail sent");
             return;
         };
         let may_wait = !failure.is_final && !self.stop.is_cancelled() && self.waiting.len() < QUEUE;
         let Some(pause) = self.backoff.get(tries).filter(|_| may_wait) else {
             tracing::error!(
                 user.id = letter.user.0,
-                mail.subject = letter.subject,
+                mail.subject = %letter.subject,
                 error = failure.text,
                 tries = tries + 1,
                 "mail not sent: given up"
@@ -185,7 +238,7 @@ impl Carrier {
         };
         tracing::warn!(
             user.id = letter.user.0,
-            mail.subject = letter.subject,
+            mail.subject = %letter.subject,
             error = failure.text,
             retry_after_s = pause.as_secs(),
             "mail not sent yet"

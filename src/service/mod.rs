@@ -1,6 +1,9 @@
 //! Use cases. Every public function takes a proof of permission, `&Cx<Scope>`; there is no other door to the database.
 
 pub mod access_logs;
+pub mod alert_destinations;
+pub mod alert_watch;
+pub mod alerts;
 pub mod api_keys;
 pub mod audit;
 pub mod bootstrap;
@@ -24,10 +27,11 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     auth::{authenticator::Authenticator, password::Passwords, rate_limit::RateLimiter},
     db::{Db, Tx},
-    domain::{auth_change::AuthChange, time::Clock, user::PasswordPolicy},
+    domain::{alert::Thresholds, auth_change::AuthChange, time::Clock, user::PasswordPolicy},
     error::{Error, Result},
     ingest::IngestHandle,
     mail::{Mailer, Site},
+    notify::Courier,
     store,
 };
 
@@ -54,6 +58,17 @@ pub struct Settings {
     pub default_project: String,
     /// The server as mails name it: never taken from a request.
     pub site: Site,
+    /// When keys raise alerts.
+    pub alerts: Thresholds,
+}
+
+/// The ways out of the server.
+#[derive(Debug, Default)]
+pub struct Post {
+    /// Sends mails to users, if mail is on.
+    pub mailer: Option<Mailer>,
+    /// Tells destinations of alerts, if authentication is on.
+    pub courier: Option<Courier>,
 }
 
 /// Everything that use cases work with; cheap to clone.
@@ -68,6 +83,7 @@ struct Inner {
     passwords: Passwords,
     ingest: IngestHandle,
     mailer: Option<Mailer>,
+    courier: Option<Courier>,
     settings: Settings,
     guesses: Option<RateLimiter>,
     refreshes: Option<RateLimiter>,
@@ -113,7 +129,7 @@ impl Services {
         authenticator: Authenticator,
         passwords: Passwords,
         ingest: IngestHandle,
-        mailer: Option<Mailer>,
+        post: Post,
         settings: Settings,
     ) -> Self {
         // The peer's: twelve at once, then one each five seconds. A refresh comes from every open browser behind an
@@ -121,6 +137,7 @@ impl Services {
         let limiter = |interval, burst| settings.limit_login_rate.then(|| RateLimiter::new(interval, burst));
         let guesses = limiter(Duration::from_secs(5), 12);
         let refreshes = limiter(Duration::from_millis(500), 120);
+        let Post { mailer, courier } = post;
         Self(Arc::new(Inner {
             db,
             clock,
@@ -128,6 +145,7 @@ impl Services {
             passwords,
             ingest,
             mailer,
+            courier,
             settings,
             guesses,
             refreshes,

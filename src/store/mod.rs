@@ -22,6 +22,9 @@
 
 mod access_log_block;
 pub mod access_logs;
+pub mod alert_deliveries;
+pub mod alert_destinations;
+pub mod alerts;
 pub mod api_keys;
 pub mod audit;
 pub mod auth_changes;

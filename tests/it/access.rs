@@ -37,7 +37,10 @@ fn operations() -> Vec<Operation> {
             operations.push(Operation {
                 method: method.to_uppercase().parse().unwrap(),
                 // An id that does not exist: permission is asked before existence.
-                path: path.replace("{project_identifier}", "nosuch").replace("{api_key_id}", "nosuch"),
+                path: path
+                    .replace("{project_identifier}", "nosuch")
+                    .replace("{api_key_id}", "nosuch")
+                    .replace("{destination_id}", "nosuch"),
                 demand,
                 no_keys: operation["x-required-caller"]
                     .as_str()

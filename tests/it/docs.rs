@@ -23,12 +23,12 @@ pub fn blocks(text: &str, language: &str) -> Vec<String> {
     found
 }
 
-#[tokio::test]
-async fn the_curl_examples_of_the_guide_to_keys_work() {
-    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api-keys.md");
+/// Runs the curl examples of a guide against a server, in one shell, as a reader has: later ones use what earlier ones set.
+async fn run_curls(guide: &str, least: usize) -> String {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(guide);
     let examples = blocks(&fs::read_to_string(guide).unwrap(), "bash");
     let curls: usize = examples.iter().map(|e| e.matches("curl ").count()).sum();
-    assert!(curls >= 12, "{curls}");
+    assert!(curls >= least, "{curls}");
     let dir = tempfile::tempdir().unwrap();
     let process = Process::start(Engine::Sqlite, dir.path(), "").await;
     let made = reqwest::Client::new()
@@ -39,17 +39,33 @@ async fn the_curl_examples_of_the_guide_to_keys_work() {
         .await
         .unwrap();
     let made: serde_json::Value = made.json().await.unwrap();
-    // One shell, as a reader has: later examples use what earlier ones set.
     let script = format!("set -euo pipefail\n{}", examples.join("\necho\n"));
     let output = Command::new("bash")
         .args(["-c", &script])
+        .current_dir(dir.path())
         .env("PHOENIX_HOST_URL", process.url(""))
         .env("PHOENIX_API_KEY", made["key"].as_str().unwrap())
         .output()
         .unwrap();
     let (said, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}\n{failed}");
+    said.into_owned()
+}
+
+#[tokio::test]
+async fn the_curl_examples_of_the_guide_to_keys_work() {
+    let said = run_curls("api-keys.md", 12).await;
     for expected in ["CI/CD Pipeline", "\"description\":\"Dashboards\"", "\"previousSecret\":{", "api_key.revoke"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn the_curl_examples_of_the_guide_to_alerts_work() {
+    let said = run_curls("alerts.md", 7).await;
+    for expected in
+        ["whsec_", "\"event\":\"alert.test\"", "No connection", "\"previousSecretExpiresAt\":\"", "\"enabled\":false"]
+    {
         assert!(said.contains(expected), "{expected}: {said}");
     }
 }

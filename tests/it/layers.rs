@@ -2,13 +2,14 @@
 
 use std::{fs, path::Path};
 
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["domain"],
     &["error"],
     &["config", "telemetry"],
     &["db"],
     &["store"],
     &["auth", "ingest", "mail", "usage"],
+    &["notify"],
     &["service"],
     &["api", "jobs"],
     &["app", "cli"],

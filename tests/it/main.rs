@@ -9,6 +9,7 @@ mod support;
 
 mod access;
 mod access_log;
+mod alerts;
 mod api_keys;
 mod attacks;
 mod audit;

@@ -50,6 +50,7 @@ const router = createBrowserRouter(
                     { path: "general", lazy: () => import("@/routes/settings-general") },
                     { path: "users/:userId?", lazy: () => import("@/routes/users") },
                     { path: "api-keys/:keyId?", lazy: () => import("@/routes/api-keys") },
+                    { path: "alerts", lazy: () => import("@/routes/alerts") },
                     { path: "access-log", lazy: () => import("@/routes/access-log") },
                     { path: "audit-log", lazy: () => import("@/routes/audit-log") },
                     // Sections that people know from elsewhere.

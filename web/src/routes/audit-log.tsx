@@ -22,7 +22,7 @@ import lists from "./lists.module.css";
 
 const choices = [
   { value: "", label: "Anything" },
-  ...["api_key", "user", "session", "project"].map((kind) => ({ value: kind, label: `All of: ${subjectKind(kind)}` })),
+  ...["api_key", "user", "session", "project", "alert_destination"].map((kind) => ({ value: kind, label: `All of: ${subjectKind(kind)}` })),
   ...actions.map((action) => ({ value: action, label: actionInWords(action) })),
 ];
 const times = [...timeChoices.filter((one) => one.value === "month"), ...timeChoices.filter((one) => one.value !== "month" && one.value !== "hour")];

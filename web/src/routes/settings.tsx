@@ -6,6 +6,7 @@ const general = { to: "/settings/general", label: "General" };
 const forAdmins = [
   { to: "/settings/users", label: "Users" },
   { to: "/settings/api-keys", label: "API keys" },
+  { to: "/settings/alerts", label: "Alerts" },
   { to: "/settings/access-log", label: "Access log" },
   { to: "/settings/audit-log", label: "Audit log" },
 ];

@@ -44,7 +44,7 @@ pub struct AuditActor {
 /// To whom or what it was done.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditSubject {
-    /// `user`, `api_key`, `session` or `project`.
+    /// `user`, `api_key`, `session`, `project` or `alert_destination`.
     #[serde(rename = "type")]
     kind: String,
     #[schema(required = true)]

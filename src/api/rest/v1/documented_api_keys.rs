@@ -272,7 +272,7 @@ pub struct PatchKeyBody {
 }
 
 /// Tells null from nothing.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Change<T>, D::Error> {
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Change<T>, D::Error> {
     Option::deserialize(deserializer).map(Change::from)
 }
 
@@ -285,7 +285,10 @@ pub struct RotateKeyBody {
     grace_period_seconds: Option<u64>,
 }
 
-fn read<T: std::str::FromStr<Err = String>>(field: &'static str, text: Option<&str>) -> Result<Option<T>, Error> {
+pub(super) fn read<T: std::str::FromStr<Err = String>>(
+    field: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, Error> {
     text.map(|text| text.parse().map_err(|e: String| Error::invalid(field, e))).transpose()
 }
 
@@ -331,12 +334,12 @@ impl PatchKeyBody {
 }
 
 /// What is no id names no key.
-fn key_id(text: &str) -> Result<ApiKeyId, Error> {
+pub(super) fn key_id(text: &str) -> Result<ApiKeyId, Error> {
     ApiKeyId::parse(text).ok_or_else(|| Error::NotFound("API key not found".into()))
 }
 
 /// The fields of this door are in camel case.
-fn in_camel_case(error: Error) -> Problem {
+pub(super) fn in_camel_case(error: Error) -> Problem {
     Problem(match error {
         Error::Invalid { field, detail } => {
             let mut words = field.split('_');

@@ -1,6 +1,8 @@
 //! The resources under `/v1`.
 
 pub mod access_logs;
+pub mod alert_destinations;
+pub mod alerts;
 pub mod api_keys;
 pub mod audit_logs;
 pub mod documented_api_keys;
@@ -28,4 +30,6 @@ pub fn routes() -> Routes {
         .merge(audit_logs::routes())
         .merge(access_logs::routes())
         .merge(usage::routes())
+        .merge(alerts::routes())
+        .merge(alert_destinations::routes())
 }

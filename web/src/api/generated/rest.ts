@@ -42,6 +42,117 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alert-destinations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists everything that alerts are told to, the oldest first */
+        get: operations["listAlertDestinations"];
+        put?: never;
+        /**
+         * Adds a webhook or a mail address that alerts are told to
+         * @description The field `secret` holds what the messages of a webhook are signed with: it is shown in this answer and never again.
+         */
+        post: operations["createAlertDestination"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-destinations/{destination_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a destination of alerts */
+        get: operations["getAlertDestination"];
+        put?: never;
+        post?: never;
+        /** Removes a destination of alerts, and what was told to it */
+        delete: operations["deleteAlertDestination"];
+        options?: never;
+        head?: never;
+        /** Changes a destination of alerts */
+        patch: operations["patchAlertDestination"];
+        trace?: never;
+    };
+    "/api/v1/alert-destinations/{destination_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what a destination was told, newest first */
+        get: operations["listAlertDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-destinations/{destination_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a webhook a new secret
+         * @description The field `secret` holds it. For a day messages are signed with the one before, too, so that receivers can change over.
+         */
+        post: operations["rotateAlertDestinationSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-destinations/{destination_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells a destination of a test, once, and answers with what came of it */
+        post: operations["testAlertDestination"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists alerts about keys, newest first */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/api-keys": {
         parameters: {
             query?: never;
@@ -90,6 +201,26 @@ export interface paths {
          * @description What is missing stays, what is null is taken away. It never gets wider than the caller is.
          */
         patch: operations["patchApiKey"];
+        trace?: never;
+    };
+    "/api/v1/api-keys/{api_key_id}/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the alerts about a key, newest first
+         * @description One's own key, or anyone's with the scope `admin`.
+         */
+        get: operations["listApiKeyAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/api-keys/{api_key_id}/logs": {
@@ -736,6 +867,111 @@ export interface components {
             /** @description User that it acted as. */
             userId?: string | null;
         };
+        /** @description An alert about a key. */
+        AlertBody: {
+            /** @description The unexpected country (ISO 3166-1 alpha-2). */
+            country: string | null;
+            /** @description The numbers behind. */
+            details: unknown;
+            id: string;
+            key: components["schemas"]["AlertKey"];
+            /** @description `unused`, `error_rate`, `unexpected_geography` or `expiring`. */
+            kind: string;
+            /** @description Why, in plain words. */
+            message: string;
+            /** Format: date-time */
+            raisedAt: string;
+            /** @description `recovered`, `accustomed` (the country is no longer new), `revoked` or `expired`. */
+            resolution: string | null;
+            /** Format: date-time */
+            resolvedAt: string | null;
+            /** @description `open` or `resolved`. */
+            status: string;
+        };
+        /** @description A message to a destination, and what came of it. */
+        AlertDeliveryBody: {
+            /** @description The alert; null for a test. */
+            alertId: string | null;
+            /** Format: int32 */
+            attempts: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            deliveredAt: string | null;
+            /** @description Why the last attempt failed. */
+            error: string | null;
+            /** @description `alert.raised`, `alert.resolved` or `alert.test`. */
+            event: string;
+            id: string;
+            /** Format: date-time */
+            lastAttemptAt: string | null;
+            /** @description The header `webhook-id`: the same at every attempt. */
+            messageId: string;
+            /** Format: date-time */
+            nextAttemptAt: string | null;
+            /** @description `pending`, `delivered` or `failed`. */
+            status: string;
+            /**
+             * Format: int32
+             * @description Status of the last answer.
+             */
+            statusCode: number | null;
+        };
+        /** @description A page of deliveries. */
+        AlertDeliveryListBody: {
+            data: components["schemas"]["AlertDeliveryBody"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
+        /** @description What alerts are told to. */
+        AlertDestinationBody: {
+            /** @description Where a mail goes. */
+            address: string | null;
+            /** @description `unused`, `error_rate`, `unexpected_geography`, `expiring`; null = all. */
+            alertKinds: string[] | null;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description Whether it is told anything. */
+            enabled: boolean;
+            /** @description `alert.raised`, `alert.resolved`; null = both. */
+            events: string[] | null;
+            id: string;
+            /** @description `webhook` or `email`. */
+            kind: string;
+            /**
+             * Format: date-time
+             * @description Until when the secret before the last rotation signs beside the present one.
+             */
+            previousSecretExpiresAt: string | null;
+            /** @description Where a webhook goes. */
+            url: string | null;
+        };
+        /** @description All destinations. */
+        AlertDestinationListBody: {
+            data: components["schemas"]["AlertDestinationBody"][];
+        };
+        /** @description A destination with the secret that signs its messages: shown here and never again. */
+        AlertDestinationWithSecretBody: components["schemas"]["AlertDestinationBody"] & {
+            /**
+             * Format: password
+             * @description `whsec_` and base64 (Standard Webhooks); null for mails, which are not signed.
+             */
+            secret: string | null;
+        };
+        /** @description The key that an alert is about. */
+        AlertKey: {
+            id: string;
+            /** @description Prefix, first and last characters of the secret of then. */
+            maskedKey: string;
+            /** @description The name when the alert was raised. */
+            name: string;
+        };
+        /** @description A page of alerts. */
+        AlertListBody: {
+            data: components["schemas"]["AlertBody"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor: string | null;
+        };
         /** @description A key without its secret. */
         ApiKey: {
             /** Format: date-time */
@@ -826,7 +1062,7 @@ export interface components {
             id: string | null;
             /** @description The name at that time. */
             name: string | null;
-            /** @description `user`, `api_key`, `session` or `project`. */
+            /** @description `user`, `api_key`, `session`, `project` or `alert_destination`. */
             type: string;
         };
         /** @description Requests from a country. */
@@ -838,6 +1074,21 @@ export interface components {
              * @description Requests.
              */
             requests: number;
+        };
+        /** @description What makes a destination. */
+        CreateAlertDestinationBody: {
+            /** @description Where a mail goes. */
+            address?: string | null;
+            /** @description `unused`, `error_rate`, `unexpected_geography`, `expiring`; without it all. */
+            alertKinds?: string[] | null;
+            /** @description Whether it is told anything; without it true. */
+            enabled?: boolean | null;
+            /** @description `alert.raised`, `alert.resolved`; without it both. */
+            events?: string[] | null;
+            /** @description `webhook` or `email`. */
+            kind: string;
+            /** @description Where a webhook goes: `http` or `https`. */
+            url?: string | null;
         };
         /** @description What makes a key. */
         CreateApiKeyRequestBody: {
@@ -1348,6 +1599,19 @@ export interface components {
              */
             token?: string;
         };
+        /** @description What to change about a destination; what is missing stays. */
+        PatchAlertDestinationBody: {
+            /** @description Where a mail goes. */
+            address?: string | null;
+            /** @description `unused`, `error_rate`, `unexpected_geography`, `expiring`; null = all. */
+            alertKinds?: string[] | null;
+            /** @description Whether it is told anything. One that is turned off is not told later what happened meanwhile. */
+            enabled?: boolean | null;
+            /** @description `alert.raised`, `alert.resolved`; null = both. */
+            events?: string[] | null;
+            /** @description Where a webhook goes. */
+            url?: string | null;
+        };
         /** @description What to change about a key; what is missing stays, what is null is taken away. */
         PatchKeyBody: {
             description?: string | null;
@@ -1757,6 +2021,574 @@ export interface operations {
             };
         };
     };
+    listAlertDestinations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDestinationListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createAlertDestination: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAlertDestinationBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDestinationWithSecretBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getAlertDestination: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the destination */
+                destination_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDestinationBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteAlertDestination: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the destination */
+                destination_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    patchAlertDestination: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the destination */
+                destination_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchAlertDestinationBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDestinationBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listAlertDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the destination */
+                destination_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDeliveryListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    rotateAlertDestinationSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the destination */
+                destination_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDestinationWithSecretBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    testAlertDestination: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the destination */
+                destination_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDeliveryBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description `open` or `resolved`. */
+                status?: string;
+                /** @description `unused`, `error_rate`, `unexpected_geography` or `expiring`. */
+                kind?: string;
+                /** @description Id of a key. */
+                key?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     listApiKeys: {
         parameters: {
             query?: {
@@ -2051,6 +2883,80 @@ export interface operations {
                 content?: never;
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listApiKeyAlerts: {
+        parameters: {
+            query?: {
+                /** @description `open` or `resolved`. */
+                status?: string;
+                /** @description `unused`, `error_rate`, `unexpected_geography` or `expiring`. */
+                kind?: string;
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertListBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

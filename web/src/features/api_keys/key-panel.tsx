@@ -7,6 +7,7 @@ import { CopyableId } from "@/components/copy";
 import { Drawer, DrawerSection } from "@/components/drawer";
 import { FailureState, SkeletonRows } from "@/components/states";
 import { KeyLog } from "@/features/access_logs/key-log";
+import { KeyAlerts } from "@/features/alerts/key-alerts";
 import { roleLabel } from "@/features/auth/roles";
 import { cx } from "@/lib/cx";
 import { formatComplete, formatCount, formatDay, formatRelative } from "@/lib/format";
@@ -62,6 +63,7 @@ export function KeyPanel({ id, known, isOpen, onClose }: KeyPanelProps) {
       ) : (
         <>
           <About key={key.id} apiKey={key} now={now} onDirty={setDirty} />
+          <KeyAlerts keyId={key.id} />
           <UsageSection apiKey={key} />
           <KeyLog keyId={key.id} />
           {statusOf(key, now) !== "revoked" && <Deeds apiKey={key} now={now} />}

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { BookText, Braces, CircleUser, Folder, FolderTree, History, KeyRound, KeySquare, LogOut, type LucideIcon, Monitor, MonitorSmartphone, Moon, ScrollText, Search, Settings, SlidersHorizontal, Sun, Users, Workflow } from "lucide-react";
+import { BellRing, BookText, Braces, CircleUser, Folder, FolderTree, History, KeyRound, KeySquare, LogOut, type LucideIcon, Monitor, MonitorSmartphone, Moon, ScrollText, Search, Settings, SlidersHorizontal, Sun, Users, Workflow } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { Autocomplete } from "react-aria-components/Autocomplete";
 import { Dialog } from "react-aria-components/Dialog";
@@ -55,6 +55,7 @@ export default function CommandPalette({ onClose }: { readonly onClose: () => vo
       ? [
           { id: "users", icon: Users, text: "Users", also: "settings people roles passwords", run: go("/settings/users") },
           { id: "keys", icon: KeyRound, text: "System API keys", also: "settings tokens", run: go("/settings/api-keys") },
+          { id: "alerts", icon: BellRing, text: "Alerts", also: "settings webhooks mail unused expiring", run: go("/settings/alerts") },
           { id: "access-log", icon: ScrollText, text: "Access log", also: "settings requests usage", run: go("/settings/access-log") },
           { id: "audit-log", icon: History, text: "Audit log", also: "settings changes who", run: go("/settings/audit-log") },
         ]
