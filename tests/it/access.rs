@@ -58,6 +58,28 @@ async fn ask(client: &Client, operation: &Operation) -> Answer {
     client.send(operation.method.clone(), &operation.path, Some("application/json"), b"[]".to_vec()).await
 }
 
+#[test]
+fn the_document_tells_of_every_refusal_that_an_operation_may_meet() {
+    let document: Value = serde_json::to_value(phoenix_server::api::openapi()).unwrap();
+    let mut limited = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let tells = |status: &str| !operation["responses"][status].is_null();
+            if !operation["security"].as_array().unwrap().is_empty() {
+                assert!(tells("401") && tells("403"), "{method} {path}");
+            }
+            // The limits of keys hold for whatever a key may be sent to.
+            if path.starts_with("/v1/") || path.starts_with("/api/") {
+                let refusal = &operation["responses"]["429"];
+                assert!(refusal["headers"]["Retry-After"].is_object(), "{method} {path}: {refusal}");
+                limited += 1;
+            }
+        }
+    }
+    assert!(limited >= 25, "{limited}");
+    assert!(document["paths"]["/healthz"]["get"]["responses"]["429"].is_null());
+}
+
 both_engines! {
     async fn every_operation_asks_for_its_scope_and_nothing_more(engine) {
         let app = TestApp::new(engine).await;

@@ -26,6 +26,16 @@ export function ExportButton({ file, lines }: { readonly file: string; readonly 
   );
 }
 
+/** What scrolls by the keyboard too, also when nothing in it takes the focus. */
+export function ScrollArea({ label, className, children }: { readonly label: string; readonly className: string | undefined; readonly children: ReactNode }) {
+  return (
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- the arrow keys have to reach what scrolls
+    <div role="region" aria-label={label} tabIndex={0} className={className}>
+      {children}
+    </div>
+  );
+}
+
 interface LogStateProps {
   readonly query: { readonly isPending: boolean; readonly error: unknown; readonly refetch: () => unknown };
   readonly isEmpty: boolean;

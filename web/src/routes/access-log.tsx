@@ -4,7 +4,7 @@ import { Link } from "react-router";
 import { Badge } from "@/components/badge";
 import { Button } from "@/components/button";
 import { FilterBar, FilterSelect } from "@/components/filters";
-import { ExportButton, LogState } from "@/components/log-page";
+import { ExportButton, LogState, ScrollArea } from "@/components/log-page";
 import { Section } from "@/components/page";
 import { NoAccess } from "@/components/states";
 import { config } from "@/config";
@@ -86,7 +86,7 @@ function AccessLogPage() {
         what="access log"
         onClearFilter={isFiltered ? () => setAll(["status", ""], ["method", ""], ["key", ""], ["user", ""], ["when", "all"]) : undefined}
       >
-        <div className={styles["list"]}>
+        <ScrollArea label="Access log" className={styles["list"]}>
           <table className={styles["table"]} aria-label="Requests">
             <thead>
               <tr>
@@ -122,7 +122,7 @@ function AccessLogPage() {
               </Button>
             )}
           </div>
-        </div>
+        </ScrollArea>
       </LogState>
     </Section>
   );

@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import { Button } from "@/components/button";
 import { SearchField } from "@/components/field";
 import { FilterBar, FilterSelect } from "@/components/filters";
-import { ExportButton, LogState } from "@/components/log-page";
+import { ExportButton, LogState, ScrollArea } from "@/components/log-page";
 import { Section } from "@/components/page";
 import { NoAccess } from "@/components/states";
 import { config } from "@/config";
@@ -92,7 +92,7 @@ function AuditLogPage() {
             : undefined
         }
       >
-        <div className={styles["list"]}>
+        <ScrollArea label="Audit log" className={styles["list"]}>
           <table className={styles["table"]} aria-label="What was done">
             <thead>
               <tr>
@@ -120,7 +120,7 @@ function AuditLogPage() {
               </Button>
             )}
           </div>
-        </div>
+        </ScrollArea>
       </LogState>
     </Section>
   );

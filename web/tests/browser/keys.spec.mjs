@@ -12,6 +12,7 @@
 // Adds a member, a viewer, a project and keys, and leaves them behind: run it against a fresh database.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -174,20 +175,134 @@ test("a key does what it may, and its panel tells what it did", async () => {
   await context.close();
 });
 
-test("what is said about a key can be changed", async () => {
+test("all that bounds a key can be changed, and nothing else is", async () => {
   const { context, page } = await enter(admin);
   const panel = await openPanel(page, service.name);
   await panel.getByRole("button", { name: "Edit" }).click();
+  assert.equal(await panel.getByRole("radio", { name: "Choose each" }).isChecked(), true);
+  assert.equal(await panel.getByRole("checkbox", { name: project }).isChecked(), true);
   await panel.getByLabel("Description").fill("All regions but one");
   await page.keyboard.press("Escape");
-  await panel.getByRole("button", { name: "Save changes" }).click();
+  const save = panel.getByRole("button", { name: "Save changes" });
+  await assertAccessible(page, "the form that edits a key");
+  await shot(page, "edit");
+  await save.click();
   await panel.getByText("All regions but one").waitFor();
+  for (const text of ["Send traces, and annotate them", "Pro", "500 trace requests a minute"]) await panel.getByText(text, { exact: true }).waitFor();
+
+  await panel.getByRole("button", { name: "Edit" }).click();
+  await panel.getByRole("checkbox", { name: "Send traces" }).uncheck();
+  await panel.getByRole("checkbox", { name: "List projects" }).uncheck();
+  await panel.getByText("Choose at least one permission").waitFor();
+  assert.equal(await save.isDisabled(), true);
+  await panel.getByRole("radio", { name: "Read only" }).check();
+  await panel.getByRole("radio", { name: "All projects" }).check();
+  await panel.getByLabel("Expires").selectOption({ label: "On a day…" });
+  await panel.getByText("Choose a day that is still to come").waitFor();
+  await panel.getByLabel("Day", { exact: true }).fill("2099-05-17");
+  await panel.getByText(/^It is refused from .*2099.* on/).waitFor();
+  await panel.getByText("Plan and limits").click();
+  await panel.getByLabel("Plan", { exact: true }).selectOption({ label: "Free" });
+  await panel.getByLabel("Trace requests a minute").fill("");
+  await panel.getByLabel("Requests at once").fill("7");
+  await assertAccessible(page, "the form that edits a key, all of it");
+  await save.click();
+  for (const text of ["Read traces, spans, sessions and annotations", "Free", "7 requests at once", "All"]) await eventually(async () => assert.ok((await panel.getByText(text, { exact: true }).count()) + (await panel.getByText("Read only").count()) > 0, text));
+  assert.equal(await panel.getByText("500 trace requests a minute").count(), 0);
+  await eventually(async () => assert.deepEqual([await send(service.secret), await status("/v1/projects/default/spans", service.secret)], [403, 200]));
+  await shot(page, "edited");
+
+  await panel.getByRole("button", { name: "Edit" }).click();
+  await panel.getByRole("radio", { name: "Choose each" }).check();
+  for (const name of ["Read traces", "Read datasets", "Read results", "Read prompts"]) await panel.getByRole("checkbox", { name }).uncheck();
+  await panel.getByRole("checkbox", { name: "Send traces" }).check();
+  await panel.getByRole("radio", { name: "Only these" }).check();
+  await panel.getByRole("checkbox", { name: project }).check();
+  await save.click();
+  await panel.getByText("Send traces, and annotate them", { exact: true }).waitFor();
+  assert.deepEqual([await send(service.secret), await status("/v1/projects/default", service.secret)], [200, 404]);
+
   await panel.getByRole("button", { name: "Edit" }).click();
   await panel.getByLabel("Name").fill("typed by mistake");
   await panel.getByRole("button", { name: "Discard" }).click();
+  await panel.getByText("All regions but one").waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await eventually(async () => assert.equal(await list(page).getByRole("link", { name: service.name }).evaluate((element) => element === document.activeElement), true));
+  await context.close();
+});
+
+test("a new key can end on a day", async () => {
+  const { context, page } = await enter(admin);
+  await page.goto(`${base}/profile/api-keys?create=1`);
+  const dialog = page.getByRole("dialog", { name: "New key of your own" });
+  await dialog.getByLabel("Name").fill("until a day");
+  await dialog.getByLabel("Lifetime").selectOption({ label: "On a day…" });
+  await dialog.getByLabel("Day", { exact: true }).fill("2001-01-01");
+  await dialog.getByRole("button", { name: "Create key" }).click();
+  await dialog.getByText("Choose a day that is still to come").waitFor();
+  await dialog.getByLabel("Day", { exact: true }).fill("2098-03-04");
+  await assertAccessible(page, "a key that ends on a day");
+  await dialog.getByRole("button", { name: "Create key" }).click();
+  await page.getByRole("dialog", { name: "Copy this key now" }).waitFor();
+  await closeDialogs(page, "I have copied it");
+  const row = page.getByRole("table", { name: "Your API keys" }).getByRole("row").filter({ hasText: "until a day" });
+  await row.getByText(/2098/).waitFor();
+  await context.close();
+});
+
+test("the first page of an empty project makes the key that its snippets need", async () => {
+  const { context, page } = await enter(admin);
+  const { data } = await (await page.request.get(`${base}/v1/projects/${project}`)).json();
+  for (const look of looks) {
+    const seen = await enter(admin, look);
+    await seen.page.goto(`${base}/projects/${encodeURIComponent(data.id)}`);
+    await seen.page.getByRole("region", { name: "An API key" }).waitFor();
+    await calm(seen.page);
+    await assertFits(seen.page, "the first page");
+    await assertAccessible(seen.page, "the first page");
+    await shot(seen.page, `first-${look.width}-${look.theme}`);
+    await seen.context.close();
+  }
+  await page.goto(`${base}/projects/${encodeURIComponent(data.id)}`);
+  await page.getByRole("region", { name: "An API key" }).getByRole("button", { name: "Create key" }).click();
+  const made = page.getByRole("region", { name: "The new key" });
+  const secret = (await made.getByLabel("key", { exact: true }).innerText()).trim();
+  assert.match(secret, /^px_sys_/);
+  for (const tab of ["Python, OTLP", "Phoenix client", "Node.js", "curl"]) {
+    await page.getByRole("tab", { name: tab }).click();
+    assert.ok((await page.getByRole("tabpanel", { name: tab }).innerText()).includes(secret), tab);
+  }
+  await assertAccessible(page, "the key of the first page");
+  await shot(page, "first-made");
+  const code = (await page.getByRole("tabpanel", { name: "curl" }).getByLabel("curl: Send", { exact: true }).innerText()).trim();
+  await assertAccessible(page, "the snippets of the first page");
+  await made.getByRole("button", { name: "I have copied it" }).click();
+  await page.getByRole("region", { name: "An API key" }).waitFor();
+  assert.equal((await page.content()).includes(secret), false);
+
+  for (const [person, offers] of [[member, true], [viewer, false]]) {
+    const other = await enter(person);
+    await other.page.goto(`${base}/projects/${encodeURIComponent(data.id)}`);
+    await other.page.getByRole("tab", { name: "curl" }).waitFor();
+    if (offers) {
+      await other.page.getByRole("button", { name: "Create key" }).click();
+      assert.match((await other.page.getByRole("region", { name: "The new key" }).getByLabel("key", { exact: true }).innerText()).trim(), /^px_live_/);
+    } else {
+      await other.page.getByText(/As a viewer you read, and so do your keys/).waitFor();
+      assert.equal(await other.page.getByRole("button", { name: "Create key" }).count(), 0);
+      await assertAccessible(other.page, "the first page of a viewer");
+    }
+    await other.context.close();
+  }
+
+  // What is to be typed is typed, and the trace is there: in this project, and with this key in no other.
+  const typed = (text) => execFileSync("bash", ["-c", text], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  typed(code);
+  await page.reload();
+  await page.getByLabel(/^Traces of/).getByText("first trace").first().waitFor();
+  assert.throws(() => typed(code.replace(`"stringValue": "${project}"`, '"stringValue": "default"')), /403/);
+  assert.equal(await status(`/v1/projects/${project}/spans`, secret), 403);
   await context.close();
 });
 
@@ -227,7 +342,9 @@ for (const person of [member, viewer]) {
   test(`a ${person.role.toLowerCase()} has keys that reach no further`, async () => {
     const { context, page } = await enter(person);
     await page.goto(`${base}/profile/api-keys`);
-    await page.getByText("You have no keys yet").waitFor();
+    // A member made one on the first page of the project.
+    if (person === viewer) await page.getByText("You have no keys yet").waitFor();
+    else await page.getByRole("table", { name: "Your API keys" }).getByRole("row").filter({ hasText: "Application Instrum" }).getByText(project).waitFor();
     await page.getByRole("button", { name: "New key" }).first().click();
     const dialog = page.getByRole("dialog", { name: "New key of your own" });
     await dialog.getByLabel("Name").fill("notebook");
@@ -293,14 +410,52 @@ test("the access log is narrowed and taken along", async () => {
   await page.getByLabel("Status").selectOption({ label: "403, not allowed" });
   const requests = page.getByRole("table", { name: "Requests" });
   await requests.getByRole("row").filter({ hasText: "GET /v1/users" }).getByText("403").waitFor();
-  await eventually(async () => assert.equal(await requests.getByText("POST /v1/traces").count(), 0));
+  await eventually(async () => assert.equal(await requests.getByText("POST /v1/traces").count(), 1));
   const records = await exported(page);
-  assert.deepEqual(records.map(({ path, status }) => [path, status]), [["/v1/users", 403]]);
-  await page.getByLabel("Method").selectOption("POST");
+  assert.deepEqual(records.map(({ path, status }) => [path, status]), [["/v1/traces", 403], ["/v1/users", 403]]);
+  await page.getByLabel("Method").selectOption("PUT");
   await page.getByText("Nothing is recorded that fits").waitFor();
   await page.getByRole("button", { name: "Show everything" }).click();
   await requests.getByRole("link", { name: service.name }).first().click();
   await page.getByRole("dialog", { name: service.name }).waitFor();
+  await context.close();
+});
+
+test("the access log is followed while somebody looks", async () => {
+  const { context, page } = await enter(admin);
+  await page.goto(`${base}/settings/access-log`);
+  await page.getByRole("button", { name: "Live" }).click();
+  await page.getByLabel("Key").selectOption({ label: service.name });
+  const requests = page.getByRole("table", { name: "Requests" });
+  const marked = `/v1/projects/live-${run}`;
+  assert.equal(await status(marked, service.secret), 404);
+  await eventually(async () => assert.equal(await requests.getByText(`GET ${marked}`).count(), 1), 8);
+  await page.getByLabel("Key").selectOption({ label: "Any" });
+  await eventually(async () => assert.ok((await requests.getByRole("row").count()) > 3), 8);
+  assert.equal(await requests.getByText("GET /api/v1/access-logs", { exact: true }).count(), 0, "its own questions are not shown");
+  await assertAccessible(page, "the log that is followed");
+  await shot(page, "live");
+
+  let asked = 0;
+  page.on("request", (request) => {
+    asked += Number(new URL(request.url()).pathname.endsWith("/api/v1/access-logs"));
+  });
+  const turn = (state) =>
+    page.evaluate((next) => {
+      Object.defineProperty(document, "visibilityState", { configurable: true, get: () => next });
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => next === "hidden" });
+      document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+    }, state);
+  await eventually(async () => assert.ok(asked > 0), 8);
+  await turn("hidden");
+  await page.waitForLoadState("networkidle");
+  asked = 0;
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  assert.equal(asked, 0, "nobody looks");
+  await turn("visible");
+  await eventually(async () => assert.ok(asked > 0), 8);
+  await page.getByRole("button", { name: "Live" }).click();
+  await page.getByLabel("Time").waitFor();
   await context.close();
 });
 
@@ -309,7 +464,7 @@ test("the audit log says who did what", async () => {
   await page.goto(`${base}/settings/audit-log`);
   const entries = page.getByRole("table", { name: "What was done" });
   await page.getByLabel("To whom or what").fill(service.name);
-  await eventually(async () => assert.deepEqual(await entries.getByText(/^API key (created|changed|rotated)$/).allInnerTexts(), ["API key rotated", "API key rotated", "API key changed", "API key created"]));
+  await eventually(async () => assert.deepEqual(await entries.getByText(/^API key (created|changed|rotated)$/).allInnerTexts(), ["API key rotated", "API key rotated", "API key changed", "API key changed", "API key changed", "API key created"]));
   await page.getByLabel("What", { exact: true }).selectOption({ label: "API key rotated" });
   await eventually(async () => assert.equal(await entries.getByText("API key created").count(), 0));
   const records = await exported(page);
@@ -323,7 +478,7 @@ test("the audit log says who did what", async () => {
 for (const look of looks) {
   test(`keys and logs suit ${look.width} px, ${look.theme}`, async () => {
     const { context, page } = await enter(admin, look);
-    for (const address of ["/settings/api-keys", "/settings/api-keys?create=1", "/settings/access-log", "/settings/audit-log", "/profile/api-keys"]) {
+    for (const address of ["/settings/api-keys", "/settings/api-keys?create=1", "/settings/access-log", "/settings/access-log?live=1", "/settings/audit-log", "/profile/api-keys"]) {
       await page.goto(`${base}${address}`);
       await page.getByRole("heading", { level: 2 }).first().waitFor();
       await calm(page);
@@ -331,7 +486,13 @@ for (const look of looks) {
       await assertAccessible(page, address);
       await shot(page, `${look.width}-${look.theme}${address.replaceAll(/[/?=]/g, "-")}`);
     }
-    await openPanel(page, service.name);
+    const panel = await openPanel(page, service.name);
+    await panel.getByRole("button", { name: "Edit" }).click();
+    await calm(page);
+    await assertFits(page, "the form that edits a key");
+    await assertAccessible(page, "the form that edits a key");
+    await shot(page, `${look.width}-${look.theme}-edit`);
+    await panel.getByRole("button", { name: "Discard" }).click();
     await calm(page);
     await assertFits(page, "the panel of a key");
     await assertAccessible(page, "the panel of a key");
@@ -357,6 +518,10 @@ test("whoever revokes a key is told who will notice", async () => {
   await panel.getByText("Revoked", { exact: true }).first().waitFor();
   assert.equal(await panel.getByRole("button", { name: "Rotate key" }).count(), 0);
   assert.equal(await send(service.secret), 401);
+  await eventually(async () => {
+    await page.reload();
+    await panel.getByRole("list", { name: "Requests with this key" }).getByText("401").first().waitFor({ timeout: 500 });
+  }, 15);
   await page.goto(`${base}/settings/api-keys/key_of_nobody`);
   await page.getByText("No such key").waitFor();
   await context.close();

@@ -75,8 +75,10 @@ export function KeyPanel({ id, known, isOpen, onClose }: KeyPanelProps) {
 
 function About({ apiKey: key, now, onDirty }: { readonly apiKey: Key; readonly now: number; readonly onDirty: (dirty: boolean) => void }) {
   const [editing, setEditing] = useState(false);
+  const [wasEdited, setWasEdited] = useState(false);
   const turn = (next: boolean) => {
     setEditing(next);
+    setWasEdited(true);
     onDirty(next);
   };
 
@@ -86,7 +88,9 @@ function About({ apiKey: key, now, onDirty }: { readonly apiKey: Key; readonly n
       actions={
         !editing &&
         key.status !== "revoked" && (
+          // Who was in the form goes on from here, and the page scrolls back to it.
           <Button
+            autoFocus={wasEdited}
             onClick={() => {
               turn(true);
             }}

@@ -14,6 +14,10 @@ describe("snippetsFor", () => {
     expect(text(false)).not.toContain("PHOENIX_API_KEY");
     expect(text(false)).not.toContain("uthorization");
   });
+  it("leaves no name of a project to the shell", () => {
+    const code = snippetsFor({ endpoint: "https://t.example", project: 'a $HOME `id` "b" \\', withKey: false }).at(-1)?.steps[0]?.code;
+    expect(code).toContain('"stringValue": "a \\$HOME \\`id\\` \\\\"b\\\\" \\\\\\\\"');
+  });
   it("contains the key where it is known", () => {
     const given = JSON.stringify(snippetsFor({ endpoint: "https://t.example", project: "default", withKey: true, apiKey: "px_live_abc" }));
     expect(given).toContain("px_live_abc");

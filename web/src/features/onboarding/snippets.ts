@@ -13,6 +13,9 @@ interface Target {
   readonly apiKey?: string | undefined;
 }
 
+/** A JSON text that a shell leaves as it is between the marks of a here-document. */
+const inHeredoc = (text: string) => JSON.stringify(text).replaceAll(/[\\$`]/g, (sign) => `\\${sign}`);
+
 /** How to send the first trace from where people already are. */
 export function snippetsFor({ endpoint, project, withKey, apiKey = "<your key>" }: Target): Snippet[] {
   const shell = (...lines: string[]) => [...(withKey ? [`export PHOENIX_API_KEY="${apiKey}"`] : []), ...lines].join("\n");
@@ -109,16 +112,22 @@ await provider.shutdown();`,
         {
           title: "Send",
           code: shell(
-            'NOW="$(date -u +%Y-%m-%dT%H:%M:%SZ)"',
-            `curl --fail-with-body "${endpoint}/v1/projects/${encodeURIComponent(project)}/spans" \\`,
+            'NOW="$(date +%s)000000000"',
+            `curl --fail-with-body "${endpoint}/v1/traces" \\`,
             ...(withKey ? ['  -H "authorization: Bearer $PHOENIX_API_KEY" \\'] : []),
             '  -H "content-type: application/json" \\',
             "  --data @- <<EOF",
-            '{ "data": [ {',
-            '    "name": "first trace", "span_kind": "CHAIN", "status_code": "OK",',
-            '    "context": { "trace_id": "$(openssl rand -hex 16)", "span_id": "$(openssl rand -hex 8)" },',
-            '    "start_time": "$NOW", "end_time": "$NOW",',
-            '    "attributes": { "input.value": "Is anybody there?", "output.value": "Yes." }',
+            '{ "resourceSpans": [ {',
+            '    "resource": { "attributes": [',
+            `        { "key": "openinference.project.name", "value": { "stringValue": ${inHeredoc(project)} } } ] },`,
+            '    "scopeSpans": [ { "spans": [ {',
+            '        "traceId": "$(openssl rand -hex 16)", "spanId": "$(openssl rand -hex 8)",',
+            '        "name": "first trace", "startTimeUnixNano": "$NOW", "endTimeUnixNano": "$NOW",',
+            '        "attributes": [',
+            '            { "key": "openinference.span.kind", "value": { "stringValue": "CHAIN" } },',
+            '            { "key": "input.value", "value": { "stringValue": "Is anybody there?" } },',
+            '            { "key": "output.value", "value": { "stringValue": "Yes." } } ]',
+            "    } ] } ]",
             "} ] }",
             "EOF",
           ),
