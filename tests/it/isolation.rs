@@ -204,7 +204,7 @@ impl Schema {
     }
 }
 
-/// The name of a type without its lists and its NON_NULLs.
+/// The name of a type without its lists and its demands of a value.
 fn named(mut of: &Value) -> &str {
     while of["name"].is_null() {
         of = &of["ofType"];
