@@ -187,6 +187,14 @@ fn settings(config: &Config, site: Site) -> Settings {
     }
 }
 
+/// Returns how long what is remembered is kept.
+fn retention(config: &Config) -> jobs::access_log::Retention {
+    jobs::access_log::Retention {
+        access_log: config.usage.access_log_retention(),
+        audit_log: config.usage.audit_log_retention(),
+    }
+}
+
 /// Returns what holds callers to their limits, if there may be any.
 fn limiter(config: &Config, clock: &Clock) -> Option<KeyLimiter> {
     let keys = config.usage.limits();
@@ -275,10 +283,7 @@ impl App {
             let (db, clock) = (job_db.clone(), job_clock.clone());
             async move { jobs::housekeeping::run(&db, &clock).await }
         });
-        let retention = jobs::access_log::Retention {
-            access_log: config.usage.access_log_retention(),
-            audit_log: config.usage.audit_log_retention(),
-        };
+        let retention = retention(config);
         let (log_db, log_clock) = (db.clone(), job_clock_of_log);
         jobs::every(&tracker, &stop, "access log", jobs::access_log::INTERVAL, move || {
             let (db, clock) = (log_db.clone(), log_clock.clone());

@@ -1,6 +1,6 @@
 //! The access log: blocks of records.
 //!
-//! A block spans at most [`WIDTH`], so a page that begins anywhere in the log reads few blocks that it does not need. What
+//! A block spans at most an hour, so a page that begins anywhere in the log reads few blocks that it does not need. What
 //! several processes write overlaps in time; a list merges. Blocks of single seconds are merged with their neighbours
 //! once their hour is over ([`merge`]): a busy log does not need it, a quiet one becomes ten times smaller.
 
@@ -29,7 +29,7 @@ use crate::{
 /// How far the first and the last record of a block are apart, at most.
 const WIDTH: i64 = HOUR;
 /// Blocks that a list reads at once.
-const READ_AT_ONCE: i64 = 8;
+const READ_AT_ONCE: usize = 8;
 /// Ids that are looked up by one statement.
 const LOOKED_UP: usize = 1_000;
 /// Blocks, and records in them, that one transaction merges.
@@ -41,7 +41,7 @@ const LARGE: usize = 1_000;
 /// Adds records in blocks. The names of keys and projects are looked up, as they are now.
 pub async fn add(mut conn: Conn<'_>, accesses: &[Access]) -> Result<()> {
     let keys: BTreeSet<i64> = accesses.iter().filter_map(|a| a.actor.key_id()).map(|id| id.0).collect();
-    let projects: BTreeSet<i64> = accesses.iter().filter_map(|a| project_id(a)).collect();
+    let projects: BTreeSet<i64> = accesses.iter().filter_map(project_id).collect();
     let keys = names(conn.reborrow(), "api_keys", &keys).await?;
     let projects = names(conn.reborrow(), "projects", &projects).await?;
     let mut addresses: HashMap<IpAddr, String> = HashMap::new();
@@ -196,7 +196,7 @@ impl Search<'_> {
                 self.read(data)?;
             }
             match blocks.last() {
-                Some((id, last_at, _)) if blocks.len() as i64 == READ_AT_ONCE => below = Some((*last_at, *id)),
+                Some((id, last_at, _)) if blocks.len() == READ_AT_ONCE => below = Some((*last_at, *id)),
                 _ => return Ok(()),
             }
         }
@@ -253,7 +253,9 @@ impl Search<'_> {
                 let mask = (low / 100..=high / 100).fold(0, |bits, class| bits | status_bit(i64::from(class) * 100));
                 query.push(" AND (b.statuses & ").push_bind(mask).push(") <> 0");
             }
-            query.push(format_args!(" ORDER BY {last_at} DESC, {id} DESC LIMIT ")).push_bind(READ_AT_ONCE);
+            query
+                .push(format_args!(" ORDER BY {last_at} DESC, {id} DESC LIMIT "))
+                .push_bind(i64::try_from(READ_AT_ONCE).unwrap_or(i64::MAX));
             query.build_query_as().fetch_all(c).await
         })?)
     }

@@ -37,7 +37,7 @@ impl Redactor {
     pub(super) fn new(mut secrets: Vec<SecretString>) -> Self {
         secrets.retain(|secret| secret.expose_secret().len() >= SHORTEST);
         let mut texts: Vec<&str> = beginnings().chain(["\0"]).collect();
-        texts.extend(secrets.iter().map(|secret| secret.expose_secret()));
+        texts.extend(secrets.iter().map(SecretString::expose_secret));
         let suspicious = AhoCorasick::new(texts).ok();
         Self { secrets, suspicious }
     }

@@ -91,6 +91,12 @@ fn cases(method: &str, path: &str) -> Vec<(String, Option<Value>)> {
         ],
         // The peer's door takes no projects: what is made there is bound as its maker is, and a key makes none.
         ("POST", "/v1/system/api_keys" | "/v1/user/api_keys") => with(path, json!({"data": {"name": "k"}})),
+        ("GET", "/api/v1/alerts") => vec![(path.to_owned(), None), ("/api/v1/alerts?key={key}".to_owned(), None)],
+        // Of the whole server: a credential that is bound to projects has no part in them.
+        (_, path) if path.starts_with("/api/v1/alert-destinations") => {
+            let path = path.replace("{destination_id}", "{name}");
+            with(&path, json!({"kind": "webhook", "url": "https://example.com/{name}"}))
+        }
         ("GET", "/api/v1/access-logs") => at("/api/v1/access-logs?key={key}"),
         ("GET", "/api/v1/audit-logs") => at("/api/v1/audit-logs?subject={name}"),
         ("GET", "/v1/projects") => {
@@ -204,7 +210,7 @@ impl Schema {
     }
 }
 
-/// The name of a type without its lists and its NON_NULLs.
+/// The name of a type without its lists and its demands of a value.
 fn named(mut of: &Value) -> &str {
     while of["name"].is_null() {
         of = &of["ofType"];
