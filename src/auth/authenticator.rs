@@ -1,6 +1,6 @@
 //! From a credential to the caller it names, through caches in this process.
 //!
-//! A hit costs one HMAC and a look into a map: no database. What changes is dropped from the caches: in this process
+//! A hit costs one HMAC and a look into a map or two: no database, and no signature verified a second time. What changes is dropped from the caches: in this process
 //! after its commit, in others on the same database by `jobs::auth_changes`, and at the latest when an entry has lived
 //! for ten seconds. A look-up that overlaps with a change does not fill them with what it read before.
 
@@ -20,7 +20,7 @@ use subtle::ConstantTimeEq as _;
 use super::{
     bearer::{self, Offered},
     cookie,
-    jwt::{TokenUse, Tokens},
+    jwt::{Claims, TokenUse, Tokens},
     principal::{Credential, Principal},
 };
 use crate::{
@@ -112,6 +112,8 @@ struct Inner {
     test_keys: TestKeys,
     keys: Cache<HashedToken, KnownKey>,
     sessions: Cache<SessionId, KnownSession>,
+    /// What tokens say whose signature was verified. That never changes; whether it still counts is looked at each time.
+    claims: Cache<HashedToken, Arc<Claims>>,
     changes: AtomicU64,
 }
 
@@ -143,6 +145,7 @@ impl Authenticator {
             test_keys,
             keys: cache(),
             sessions: cache(),
+            claims: cache(),
             changes: AtomicU64::new(0),
         }))
     }
@@ -171,7 +174,7 @@ impl Authenticator {
     /// Returns the digest under which the id of a token is stored.
     #[must_use]
     pub fn digest_of_jti(&self, jti: &str) -> HashedToken {
-        HashedToken(self.0.digest_key.mac(jti.as_bytes()))
+        self.digest_of_text(jti)
     }
 
     /// Names the caller by the headers of a request. The outer error is a failure to find out.
@@ -191,7 +194,7 @@ impl Authenticator {
                 }
             }
             Offered::Nothing => match cookie::find(headers, cookie::ACCESS) {
-                Some(token) => self.resolve_session(token).await?.into(),
+                Some(token) => self.resolve_session(token, self.digest_of_text(token)).await?.into(),
                 None => CredentialFault::Missing.into(),
             },
         })
@@ -205,12 +208,17 @@ impl Authenticator {
             };
         }
         // Compared as digests under a key of ours: neither length nor content shows in the time it takes.
+        let digest = self.digest_of_text(token);
         if let Some(admin_secret) = &self.0.admin_secret
-            && bool::from(self.0.digest_key.mac(token.as_bytes()).ct_eq(&admin_secret.digest))
+            && bool::from(digest.0.ct_eq(&admin_secret.digest))
         {
             return Ok(Ok(Arc::clone(&admin_secret.principal)).into());
         }
-        Ok(self.resolve_session(token).await?.into())
+        Ok(self.resolve_session(token, digest).await?.into())
+    }
+
+    fn digest_of_text(&self, text: &str) -> HashedToken {
+        HashedToken(self.0.digest_key.mac(text.as_bytes()))
     }
 
     async fn resolve_key(&self, token: &PlainToken) -> Result<Identity> {
@@ -255,11 +263,19 @@ impl Authenticator {
         Ok(Some(known))
     }
 
-    async fn resolve_session(&self, token: &str) -> Result<Caller> {
+    async fn resolve_session(&self, token: &str, digest: HashedToken) -> Result<Caller> {
         let Some(tokens) = &self.0.tokens else { return Ok(Err(CredentialFault::Invalid)) };
-        let claims = match tokens.verify(token, TokenUse::Access, self.0.clock.now()) {
-            Ok(claims) => claims,
-            Err(fault) => return Ok(Err(fault)),
+        let now = self.0.clock.now();
+        let claims = match self.0.claims.get(&digest) {
+            Some(claims) if claims.exp > now.unix_seconds() => claims,
+            _ => match tokens.verify(token, TokenUse::Access, now) {
+                Ok(claims) => {
+                    let claims = Arc::new(claims);
+                    self.0.claims.insert(digest, Arc::clone(&claims));
+                    claims
+                }
+                Err(fault) => return Ok(Err(fault)),
+            },
         };
         let known = match self.0.sessions.get(&claims.session()) {
             Some(known) => known,

@@ -44,9 +44,10 @@ use sqlx::{Database, QueryBuilder};
 
 use crate::domain::{page::Order, project::Projects};
 
-/// Splits rows into runs of few sizes, so that few statement texts stay prepared.
+/// Splits rows into runs of few sizes, so that few statement texts stay prepared; powers of two, since each further run
+/// is a way to the database and back.
 fn runs<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    const SIZES: [usize; 4] = [64, 16, 4, 1];
+    const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
         let (run, rest) = rows.split_at(size);
