@@ -225,9 +225,8 @@ impl App {
     /// Starts everything but the listeners, with mails going another way than the configured one.
     pub async fn start_with(config: &Config, clock: Clock, mailer: Option<Mailer>) -> Result<Self> {
         let db = open_database(config).await?;
-        let passwords = Passwords::new();
         let auth = &config.auth;
-        let seeded = bootstrap::sow(&db, &passwords, &seed(config), clock.now())
+        let seeded = bootstrap::sow(&db, &Passwords::new(), &seed(config), clock.now())
             .await
             .map_err(explain)
             .context("the first rows cannot be written")?;
@@ -244,6 +243,7 @@ impl App {
         let follower = jobs::auth_changes::Follower::start(db.clone(), authenticator.clone()).await.map_err(explain)?;
         let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
         let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits);
+        let passwords = Passwords::beside(ingest.activity());
         let site = Site { url: config.http.ui_url(), contact: config.http.support_email.clone() };
         let settings = settings(config, site.clone());
         let post = Post { mailer: mailer.clone(), courier: courier(config, &deployment.uuid, mailer.clone(), site)? };

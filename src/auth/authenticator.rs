@@ -1,8 +1,9 @@
 //! From a credential to the caller it names, through caches in this process.
 //!
-//! A hit costs one HMAC and a look into a map or two: no database, and no signature verified a second time. What changes is dropped from the caches: in this process
-//! after its commit, in others on the same database by `jobs::auth_changes`, and at the latest when an entry has lived
-//! for ten seconds. A look-up that overlaps with a change does not fill them with what it read before.
+//! A hit costs one HMAC and a look into a map or two: no database, and no signature verified a second time. What changes
+//! is dropped from the caches: in this process after its commit, in others on the same database by `jobs::auth_changes`,
+//! and at the latest when an entry has lived for ten seconds. A look-up that overlaps with a change does not fill them
+//! with what it read before.
 
 use std::{
     sync::{

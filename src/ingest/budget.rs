@@ -35,6 +35,11 @@ impl Budget {
         Self { limits, held: Mutex::default(), released: Notify::new() }
     }
 
+    /// Whether any request is under way.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.change(|held| held.requests > 0)
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Held) -> T) -> T {
         change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -80,6 +80,13 @@ impl IngestHandle {
         (Self { jobs, budget, decoders, readers }, task)
     }
 
+    /// Returns what tells whether spans are on their way, from the first byte of a request to the commit. It does not keep
+    /// the writer going.
+    pub fn activity(&self) -> impl Fn() -> bool + Send + Sync + use<> {
+        let budget = Arc::clone(&self.budget);
+        move || budget.is_in_use()
+    }
+
     /// Waits for a turn to read a message that does not say how large it is, before memory is reserved for it.
     pub async fn turn_to_read(&self) -> Result<OwnedSemaphorePermit> {
         let turn = Arc::clone(&self.readers).acquire_owned();

@@ -125,10 +125,15 @@ pub fn host(url: &str) -> String {
     url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
+/// Returns an instant as messages write it: RFC 3339 with `Z`.
+#[must_use]
+pub fn instant(at: UnixNanos) -> String {
+    at.to_rfc3339().replace("+00:00", "Z")
+}
+
 /// Returns an alert as messages tell it.
 #[must_use]
 pub fn alert_body(alert: &Alert) -> serde_json::Value {
-    let instant = |at: UnixNanos| at.to_rfc3339().replace("+00:00", "Z");
     serde_json::json!({
         "id": alert.id.to_string(),
         "kind": alert.kind.as_str(),
@@ -146,8 +151,7 @@ pub fn alert_body(alert: &Alert) -> serde_json::Value {
 /// Returns the JSON text of a message (Standard Webhooks: `type`, `timestamp`, `data`).
 #[must_use]
 pub fn payload(event: &str, now: UnixNanos, data: &serde_json::Value) -> String {
-    let timestamp = now.to_rfc3339().replace("+00:00", "Z");
-    serde_json::json!({ "type": event, "timestamp": timestamp, "data": data }).to_string()
+    serde_json::json!({ "type": event, "timestamp": instant(now), "data": data }).to_string()
 }
 
 impl From<webhook::SetupError> for Error {

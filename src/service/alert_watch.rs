@@ -147,10 +147,6 @@ fn alert(finding: Finding, kind: AlertKind, message: String, details: &serde_jso
     }
 }
 
-fn wire(at: UnixNanos) -> String {
-    at.to_rfc3339().replace("+00:00", "Z")
-}
-
 fn unused(finding: Finding, after: Duration) -> NewAlert {
     let days = after.as_secs() / 86_400;
     let last = finding.first.map(UnixNanos);
@@ -160,7 +156,7 @@ fn unused(finding: Finding, after: Duration) -> NewAlert {
         let made = finding.second.map(|at| format!(" on {}", words(UnixNanos(at)))).unwrap_or_default();
         format!("Never used since it was made{made}, more than {days} days ago")
     };
-    alert(finding, AlertKind::Unused, message, &json!({ "days": days, "lastUsedAt": last.map(wire) }))
+    alert(finding, AlertKind::Unused, message, &json!({ "days": days, "lastUsedAt": last.map(notify::instant) }))
 }
 
 fn failing(finding: Finding, percent: i64, since: UnixNanos) -> NewAlert {
@@ -171,20 +167,31 @@ fn failing(finding: Finding, percent: i64, since: UnixNanos) -> NewAlert {
         "{errors} of {requests} requests since {} failed ({rate} %); more than {percent} % is unusual",
         words(since)
     );
-    let details = json!({ "requests": requests, "errors": errors, "thresholdPercent": percent, "since": wire(since) });
+    let details =
+        json!({ "requests": requests, "errors": errors, "thresholdPercent": percent, "since": notify::instant(since) });
     alert(finding, AlertKind::ErrorRate, message, &details)
 }
 
 fn expiring(finding: Finding) -> NewAlert {
     let at = UnixNanos(finding.first.unwrap_or_default());
-    alert(finding, AlertKind::Expiring, format!("Expires on {}", words(at)), &json!({ "expiresAt": wire(at) }))
+    alert(
+        finding,
+        AlertKind::Expiring,
+        format!("Expires on {}", words(at)),
+        &json!({ "expiresAt": notify::instant(at) }),
+    )
 }
 
 fn abroad(finding: Finding) -> NewAlert {
     let at = UnixNanos(finding.first.unwrap_or_default());
     let country = finding.subject.clone();
     let message = format!("Used from {country} for the first time, in the hour from {}", words(at));
-    alert(finding, AlertKind::UnexpectedGeography, message, &json!({ "country": country, "firstSeenAt": wire(at) }))
+    alert(
+        finding,
+        AlertKind::UnexpectedGeography,
+        message,
+        &json!({ "country": country, "firstSeenAt": notify::instant(at) }),
+    )
 }
 
 /// Writes what was seen, and with it what destinations are to be told.
