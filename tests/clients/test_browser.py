@@ -1,8 +1,5 @@
 """A real browser walks through the interface of a fresh server, to a trace that a real exporter sent."""
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,8 +9,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from support.server import running_server
+from support.walk import walk
 
-WALK = Path(__file__).parents[2] / "web" / "tests" / "browser" / "walk.spec.mjs"
 PROJECT = "support-bot"
 
 
@@ -47,24 +44,7 @@ def send_trace(traces_url: str, key: str) -> str:
 @pytest.mark.ours_only
 @pytest.mark.parametrize("prefix", ["", "/sub"])
 def test_a_browser_walks_from_first_login_to_a_trace_and_out(prefix: str, tmp_path: Path) -> None:
-    """The walk is Node's own test run; its report is shown when it fails."""
-    node = shutil.which("node")
-    assert node, "node is not on the path"
     changes = {"PHOENIX_ENFORCE_PASSWORD_RESET": "true", "PHOENIX_HOST_ROOT_PATH": prefix}
     with running_server(tmp_path, **changes) as server:
         trace_id = send_trace(server.traces_url, server.mint_system_key())
-        environment = {
-            **os.environ,
-            "PHOENIX_TEST_BASE_URL": server.base_url + prefix,
-            "PHOENIX_TEST_PROJECT": PROJECT,
-            "PHOENIX_TEST_TRACE_ID": trace_id,
-        }
-        walk = subprocess.run(
-            [node, "--test", str(WALK)],
-            env=environment,
-            cwd=WALK.parents[2],
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    assert walk.returncode == 0, walk.stdout[-6000:] + walk.stderr[-2000:]
+        walk("walk", timeout=300, BASE_URL=server.base_url + prefix, PROJECT=PROJECT, TRACE_ID=trace_id)

@@ -1,8 +1,5 @@
 """A real browser is an administrator, a member and a viewer in turn; mails arrive, and their links are opened in it."""
 
-import os
-import shutil
-import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,8 +9,8 @@ import requests
 from support.api import bearer
 from support.server import Server, running_server
 from support.smtp import PASSWORD, USERNAME, Authority, free_port, smtp_server
+from support.walk import looks, walk
 
-SPEC = Path(__file__).parents[2] / "web" / "tests" / "browser" / "people.spec.mjs"
 PEOPLE = {"ADMIN": "ada@people.example", "MEMBER": "mia@people.example", "VIEWER": "vic@people.example"}
 FIRST_PASSWORD = "First_word_2026"
 
@@ -43,11 +40,6 @@ def add_people(server: Server) -> None:
 @pytest.mark.parametrize("prefix", ["", "/sub"])
 def test_people_in_a_browser(prefix: str, tmp_path: Path) -> None:
     """Three servers: one for people, one without authentication, one that limits how often somebody may knock."""
-    node = shutil.which("node")
-    # The database has no part in how a page looks, and neither has the prefix: all of it is looked at once.
-    everything = not prefix and "PHOENIX_TEST_DATABASE_URL" not in os.environ
-    looks = "1280-light,390-light,1280-dark,390-dark" if everything else "390-dark"
-    assert node, "node is not on the path"
     folders = {name: tmp_path / name for name in ("people", "open", "limited", "mails")}
     for folder in folders.values():
         folder.mkdir()
@@ -70,23 +62,14 @@ def test_people_in_a_browser(prefix: str, tmp_path: Path) -> None:
         open_to_all = stack.enter_context(running_server(folders["open"], PHOENIX_ENABLE_AUTH="false", **root))
         limited = stack.enter_context(running_server(folders["limited"], **root))
         add_people(people)
-        environment = {
-            **os.environ,
-            "PHOENIX_TEST_BASE_URL": people.base_url + prefix,
-            "PHOENIX_TEST_OPEN_BASE_URL": open_to_all.base_url + prefix,
-            "PHOENIX_TEST_LIMITED_BASE_URL": limited.base_url + prefix,
-            "PHOENIX_TEST_MAILS": str(folders["mails"]),
-            "PHOENIX_TEST_FIRST_PASSWORD": FIRST_PASSWORD,
-            "PHOENIX_TEST_LOOKS": looks,
-            **{f"PHOENIX_TEST_{role}_EMAIL": email for role, email in PEOPLE.items()},
-        }
-        run = subprocess.run(
-            [node, "--test", "--test-reporter=spec", str(SPEC)],
-            env=environment,
-            cwd=SPEC.parents[2],
-            capture_output=True,
-            text=True,
+        walk(
+            "people",
             timeout=900,
+            BASE_URL=people.base_url + prefix,
+            OPEN_BASE_URL=open_to_all.base_url + prefix,
+            LIMITED_BASE_URL=limited.base_url + prefix,
+            MAILS=str(folders["mails"]),
+            FIRST_PASSWORD=FIRST_PASSWORD,
+            LOOKS=looks(prefix),
+            **{f"{role}_EMAIL": email for role, email in PEOPLE.items()},
         )
-    assert run.returncode == 0, run.stdout[-12000:] + run.stderr[-2000:]
-    assert "skipped 0" in run.stdout, run.stdout[-2000:]
