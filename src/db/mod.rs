@@ -6,6 +6,7 @@
 pub mod migrate;
 mod postgres;
 mod sqlite;
+mod sqlite_functions;
 #[cfg(test)]
 pub mod testing;
 

@@ -11,7 +11,7 @@ use sqlx::{
     sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Db, Options};
+use super::{Db, Options, sqlite_functions};
 use crate::error::{Error, Result};
 
 /// The files of a database that is gone with the process. SQLite's own `:memory:` gives each connection a database of
@@ -67,6 +67,7 @@ pub(super) async fn open(path: &Path, scratch: Option<Arc<Scratch>>, options: &O
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_connect(|conn, _| Box::pin(sqlite_functions::register(conn)))
         .connect_with(writer)
         .await?;
     // Opened after the writer: the file and its journal mode are there.
@@ -76,6 +77,7 @@ pub(super) async fn open(path: &Path, scratch: Option<Arc<Scratch>>, options: &O
         .max_connections(options.pool_size.max(1))
         .acquire_timeout(Duration::from_secs(30))
         .test_before_acquire(false)
+        .after_connect(|conn, _| Box::pin(sqlite_functions::register(conn)))
         .connect_with(reader)
         .await?;
     Ok(Db::Sqlite { read, write, scratch })

@@ -1,6 +1,6 @@
 //! Spans: as they come in ([`NewSpan`]), as they are stored and read back ([`Span`]).
 
-use std::{borrow::Cow, cell::RefCell, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use opentelemetry_proto::tonic::{
     common::v1::{InstrumentationScope, KeyValue},
@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     id::{ProjectId, SpanId, SpanRowId, TraceId},
+    packing::{pack, unpack},
     time::UnixNanos,
 };
 
@@ -92,43 +93,6 @@ impl StatusCode {
 /// attributes that JSON only approximates. An OTLP span with all other fields left empty; stored as protobuf.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remainder(pub OtlpSpan);
-
-/// From this size on a blob is compressed.
-const COMPRESS_FROM: usize = 512;
-/// No stored blob decompresses to more than this; the request limits keep it far below.
-const MAX_BLOB: usize = 1 << 30;
-const RAW: u8 = 0;
-const ZSTD: u8 = 1;
-
-thread_local! {
-    // A context of zstd is some hundred kilobytes to set up, more work than most blobs; each thread keeps one.
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = RefCell::new(zstd::bulk::Compressor::new(1).ok());
-    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
-        RefCell::new(zstd::bulk::Decompressor::new().ok());
-}
-
-/// Packs bytes for storage: one byte that names the form, then the bytes as they are or compressed.
-fn pack(plain: &[u8]) -> Vec<u8> {
-    if plain.len() >= COMPRESS_FROM
-        && let Some(Ok(small)) = COMPRESSOR.with_borrow_mut(|c| c.as_mut().map(|c| c.compress(plain)))
-        && small.len() < plain.len()
-    {
-        return [&[ZSTD], small.as_slice()].concat();
-    }
-    [&[RAW], plain].concat()
-}
-
-fn unpack(stored: &[u8]) -> Option<Vec<u8>> {
-    match stored.split_first()? {
-        (&RAW, plain) => Some(plain.to_vec()),
-        (&ZSTD, small) => {
-            let size = zstd::zstd_safe::get_frame_content_size(small).ok()??;
-            let size = usize::try_from(size).ok().filter(|size| *size <= MAX_BLOB)?;
-            DECOMPRESSOR.with_borrow_mut(|d| d.as_mut()?.decompress(small, size).ok())
-        }
-        _ => None,
-    }
-}
 
 impl Remainder {
     /// Returns the stored form; `None` when there is nothing to store.
@@ -252,8 +216,10 @@ pub struct NewSpan {
     pub status_code: StatusCode,
     /// Text beside the status.
     pub status_message: String,
-    /// JSON object, keys as they were sent.
+    /// JSON object, keys as they were sent; empty when it is packed.
     pub attributes: String,
+    /// The same, [packed](super::packing::pack_attributes) for an engine that does not compress by itself.
+    pub packed_attributes: Option<Vec<u8>>,
     /// Whether the JSON is in the flat form of REST answers already.
     pub flat_attributes: bool,
     /// See [`Remainder`].
@@ -276,7 +242,16 @@ impl NewSpan {
             + self.name.len()
             + self.status_message.len()
             + self.attributes.len()
+            + self.packed_attributes.as_ref().map_or(0, Vec::len)
             + self.remainder.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Packs the attributes, if that makes them smaller.
+    pub fn pack(&mut self) {
+        self.packed_attributes = super::packing::pack_attributes(&self.attributes);
+        if self.packed_attributes.is_some() {
+            self.attributes = String::new();
+        }
     }
 
     /// Whether the span is a call of a model: only those count tokens, as an agent's or a chain's repeat them.

@@ -55,6 +55,7 @@ pub struct IngestHandle {
     budget: Arc<budget::Budget>,
     decoders: Arc<Semaphore>,
     readers: Arc<Semaphore>,
+    packs: bool,
 }
 
 /// Messages of unknown size that are read at once.
@@ -68,6 +69,7 @@ impl IngestHandle {
     pub fn start(db: Db, clock: Clock, limits: Limits) -> (Self, tokio::task::JoinHandle<()>) {
         // The channel itself is unbounded; the budget bounds what is in it.
         let (jobs, queue) = mpsc::unbounded_channel();
+        let packs = matches!(db, Db::Sqlite { .. });
         let writer = writer::Writer::new(db, clock);
         #[expect(
             clippy::disallowed_methods,
@@ -77,7 +79,7 @@ impl IngestHandle {
         let decoders = std::thread::available_parallelism().map_or(2, usize::from);
         let budget = Arc::new(budget::Budget::new(limits));
         let (decoders, readers) = (Arc::new(Semaphore::new(decoders)), Arc::new(Semaphore::new(READERS)));
-        (Self { jobs, budget, decoders, readers }, task)
+        (Self { jobs, budget, decoders, readers, packs }, task)
     }
 
     /// Returns what tells whether spans are on their way, from the first byte of a request to the commit. It does not keep
@@ -85,6 +87,13 @@ impl IngestHandle {
     pub fn activity(&self) -> impl Fn() -> bool + Send + Sync + use<> {
         let budget = Arc::clone(&self.budget);
         move || budget.is_in_use()
+    }
+
+    /// Whether attributes should come [packed](NewSpan::pack): SQLite stores what it is given, and Postgres compresses
+    /// rows of this size by itself and has indexes for the JSON that it can see.
+    #[must_use]
+    pub const fn packs(&self) -> bool {
+        self.packs
     }
 
     /// Waits for a turn to read a message that does not say how large it is, before memory is reserved for it.

@@ -19,6 +19,16 @@ pub struct Export {
     pub rejected: Rejected,
 }
 
+impl Export {
+    /// Packs what an engine that does not compress by itself should not store at its full size. It costs processor time
+    /// for every span: it belongs beside the decoding, not into the writer's queue.
+    pub fn pack(&mut self) {
+        for span in self.batches.iter_mut().flat_map(|batch| &mut batch.spans) {
+            span.pack();
+        }
+    }
+}
+
 /// Spans that were not taken, and why (OTLP `ExportTracePartialSuccess`).
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Rejected {

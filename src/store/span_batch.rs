@@ -59,7 +59,7 @@ async fn insert_sqlite(conn: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<
             "INSERT INTO spans
                  (id, project_id, start_time_unix_nano, end_time_unix_nano, trace_id, span_id, parent_span_id, name,
                   otel_kind, span_kind, status_code, status_message, session_id, model_name, prompt_tokens,
-                  completion_tokens, origin_id, remainder, flat_attributes, attributes) ",
+                  completion_tokens, origin_id, remainder, flat_attributes, attributes, packed_attributes) ",
         );
         query.push_values(run, |mut values, Row { id, project_id, span }| {
             values
@@ -82,7 +82,8 @@ async fn insert_sqlite(conn: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<
                 .push_bind(span.origin.id)
                 .push_bind(span.remainder.as_deref())
                 .push_bind(span.flat_attributes)
-                .push_bind(span.attributes.as_str());
+                .push_bind(span.attributes.as_str())
+                .push_bind(span.packed_attributes.as_deref());
         });
         query.push(" ON CONFLICT DO NOTHING");
         inserted += query.build().execute(&mut *conn).await?.rows_affected();

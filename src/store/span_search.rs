@@ -10,6 +10,7 @@ use crate::{
     db::{Conn, on},
     domain::{
         id::{ProjectId, SpanId, SpanRowId, TraceId},
+        packing::unpack_attributes,
         page::{Cursor, Page, PageRequest},
         project::Projects,
         span::{KINDS, Origin, Remainder, Span, StatusCode, TokenCounts, UNKNOWN_KIND, keys},
@@ -22,7 +23,7 @@ use crate::{
 // The attributes as text on both engines: they are passed on as they are, so reading them as JSON would be for nothing.
 const SELECT: &str = "SELECT id, project_id, trace_id, span_id, parent_span_id, name, otel_kind, span_kind, \
      start_time_unix_nano, end_time_unix_nano, status_code, status_message, prompt_tokens, completion_tokens, \
-     origin_id, remainder, flat_attributes, CAST(attributes AS TEXT) AS attributes FROM spans";
+     origin_id, remainder, flat_attributes, CAST(attributes AS TEXT) AS attributes, packed_attributes FROM spans";
 
 #[derive(sqlx::FromRow)]
 struct SpanRow {
@@ -44,6 +45,7 @@ struct SpanRow {
     remainder: Option<Vec<u8>>,
     flat_attributes: bool,
     attributes: String,
+    packed_attributes: Option<Vec<u8>>,
 }
 
 impl From<SpanRow> for Span {
@@ -67,7 +69,13 @@ impl From<SpanRow> for Span {
             end: row.end_time_unix_nano,
             status_code: StatusCode::from_number(row.status_code.into()),
             status_message: row.status_message,
-            attributes: row.attributes,
+            attributes: row.packed_attributes.map_or(row.attributes, |packed| {
+                // A disk that gives back other bytes than it was given costs these attributes, not the page.
+                unpack_attributes(&packed).unwrap_or_else(|| {
+                    tracing::error!(span = row.id.0, "stored attributes cannot be unpacked");
+                    "{}".to_owned()
+                })
+            }),
             flat_attributes: row.flat_attributes,
             remainder: Remainder::decode(row.remainder.as_deref()),
             tokens: TokenCounts { prompt: row.prompt_tokens, completion: row.completion_tokens },
@@ -215,7 +223,7 @@ where
 
 fn push_attribute_sqlite(query: &mut QueryBuilder<sqlx::Sqlite>, key: &str, value: &AttributeValue) {
     // The key is a value of json_each, never a part of a path: paths have no form for every key.
-    query.push(" AND EXISTS (SELECT 1 FROM json_each(spans.attributes) AS a WHERE a.key = ").push_bind(key.to_owned());
+    query.push(" AND EXISTS (SELECT 1 FROM json_each(COALESCE(unpack_attributes(spans.packed_attributes), spans.attributes)) AS a WHERE a.key = ").push_bind(key.to_owned());
     match value {
         AttributeValue::Text(text) => {
             query.push(" AND a.type = 'text' AND a.atom = ").push_bind(text.clone());

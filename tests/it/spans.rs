@@ -1,5 +1,6 @@
 //! Reading spans and traces.
 
+use phoenix_server::db::Db;
 use serde_json::{Value, json};
 
 use crate::support::{Client, TestApp, both_engines, otlp};
@@ -29,6 +30,34 @@ both_engines! {
         assert_eq!(span["attributes"]["double"], json!(1.0));
         assert_eq!(span["events"][0]["name"], "exception");
         assert_eq!(span["events"][0]["attributes"]["exception.message"], "boom");
+    }
+
+    async fn large_attributes_are_stored_small_and_found_all_the_same(engine) {
+        let app = TestApp::new(engine).await;
+        let admin = app.admin_secret();
+        let mut large = otlp::span(1, 1);
+        large.attributes.push(otlp::text("output.value", &"the answer to a question of a customer ".repeat(2_000)));
+        large.attributes.push(otlp::text("tenant", "acme"));
+        let sent = serde_json::to_value(&large.attributes).unwrap();
+        admin.export("p", vec![large, otlp::span(2, 2)]).await;
+        assert_eq!(ids(&admin, "/v1/projects/p/spans?attribute=tenant:acme").await, ["1"]);
+        assert_eq!(ids(&admin, "/v1/projects/p/spans?attribute=tenant:other").await, [""; 0]);
+        let path = "/v1/projects/p/spans/otlpv1?attribute=tenant:acme";
+        let read = admin.get(path).await.expect(200).json()["data"][0]["attributes"].clone();
+        let sorted = |list: &Value| {
+            let mut list = list.as_array().unwrap().clone();
+            list.sort_by_key(|a| a["key"].to_string());
+            list
+        };
+        assert_eq!(sorted(&read).len(), sorted(&sent).len());
+        assert_eq!(read.to_string().matches("customer").count(), 2_000);
+        let db = phoenix_server::app::open_database(&app.config).await.unwrap();
+        if let Db::Sqlite { read, .. } = &db {
+            let sql = "SELECT LENGTH(packed_attributes) + LENGTH(attributes) FROM spans ORDER BY id LIMIT 1";
+            let size: i64 = sqlx::query_scalar(sql).fetch_one(read).await.unwrap();
+            assert!(size < 1_000, "{size}");
+        }
+        db.close().await;
     }
 
     async fn pages_meet_without_gap_or_overlap_in_every_order(engine) {

@@ -110,6 +110,7 @@ fn decode_span(span: OtlpSpan, origin: &Arc<EncodedOrigin>) -> Result<NewSpan, &
         status_code,
         status_message: status_message.unwrap_or(status.message),
         attributes: encoded.json,
+        packed_attributes: None,
         flat_attributes: encoded.flat,
         remainder: remainder.encode(),
         session_id: facts.session_id,

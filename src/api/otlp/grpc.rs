@@ -132,11 +132,16 @@ async fn take(
     reservation.wait_for(message.len()).await?;
     reading.give_back();
     let default_project = services.settings().default_project.clone();
+    let packs = services.ingest().packs();
     let is_small = message.len() <= INLINE_BYTES;
     let work = move || -> Result<(Export, Reservation)> {
         let request = ExportTraceServiceRequest::decode(message)
             .map_err(|e| Error::Malformed(format!("Message is no ExportTraceServiceRequest: {e}").into()))?;
-        Ok((decode(request, project.as_deref(), &default_project), reservation))
+        let mut export = decode(request, project.as_deref(), &default_project);
+        if packs {
+            export.pack();
+        }
+        Ok((export, reservation))
     };
     let (export, reservation) = decode_in_turn(services, is_small, work).await?;
     let stored = Stored::of(&export);

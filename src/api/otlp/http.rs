@@ -122,11 +122,16 @@ async fn take(
     let mut reservation = services.ingest().reserve();
     let raw = read(body, headers, limits.compressed, &mut reservation).await?;
     let default_project = services.settings().default_project.clone();
+    let packs = services.ingest().packs();
     let work = move || -> Result<(Export, Reservation)> {
         let plain = decompress(raw, compression, limits.decompressed, &mut reservation)?;
         let request = parse(&plain, encoding)?;
         drop(plain);
-        Ok((decode(request, project.as_deref(), &default_project), reservation))
+        let mut export = decode(request, project.as_deref(), &default_project);
+        if packs {
+            export.pack();
+        }
+        Ok((export, reservation))
     };
     let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let small = compression == Compression::None && length.is_some_and(|n: usize| n <= INLINE_BYTES);
