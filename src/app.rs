@@ -149,6 +149,7 @@ fn recording(config: &Config) -> Result<usage::Options> {
         Geography::open(path).with_context(|| format!("PHOENIX_GEOIP_DATABASE: {} cannot be read", path.display()))
     };
     Ok(usage::Options {
+        usage: config.usage.api_key_usage,
         log: config.usage.access_log_retention_days > 0,
         geography: config.usage.geoip_database.as_ref().map(open).transpose()?,
         secrets: config.auth.secret.iter().chain(&config.auth.admin_secret).cloned().collect(),
@@ -180,8 +181,16 @@ fn settings(config: &Config, site: Site) -> Settings {
         default_project: config.ingest.default_project_name.clone(),
         site,
         alerts: Thresholds {
+            // Without counters every key would seem unused and healthy.
+            unused: thresholds.unused.filter(|_| config.usage.api_key_usage),
+            error_percent: thresholds.error_percent.filter(|_| config.usage.api_key_usage),
             // Without a database of countries nothing is unexpected.
-            accustomed: config.usage.geoip_database.as_ref().and(thresholds.accustomed),
+            accustomed: config
+                .usage
+                .geoip_database
+                .as_ref()
+                .and(thresholds.accustomed)
+                .filter(|_| config.usage.api_key_usage),
             ..thresholds
         },
     }
@@ -269,13 +278,12 @@ impl App {
             },
             support_email: config.http.support_email.clone(),
         };
-        let (recorder, recorder_task) = Recorder::start(db.clone(), recording(config)?);
+        let recording = recording(config)?;
+        let records = services.auth_enabled() && (recording.usage || recording.log);
+        let (recorder, recorder_task) = Recorder::start(db.clone(), recording);
         let limiter = limiter(config, &clock);
-        let metering = Metering {
-            recorder: services.auth_enabled().then(|| recorder.clone()),
-            limiter: limiter.clone(),
-            clock: clock.clone(),
-        };
+        let metering =
+            Metering { recorder: records.then(|| recorder.clone()), limiter: limiter.clone(), clock: clock.clone() };
         let router = api::router(&services, options, metering);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let (job_db, job_clock, job_clock_of_log) = (db.clone(), clock.clone(), clock.clone());

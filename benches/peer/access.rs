@@ -37,8 +37,19 @@ pub(crate) async fn series(
     credential: Option<&Credential>,
     time: Duration,
 ) -> Result<Series> {
+    series_of(process, port, &credential.map_or_else(Vec::new, |c| vec![c.clone()]), time).await
+}
+
+/// The same with several credentials, each on connections of its own; without any, nobody asks.
+pub(crate) async fn series_of(
+    process: &Process,
+    port: u16,
+    credentials: &[Credential],
+    time: Duration,
+) -> Result<Series> {
     let mut conns = Vec::new();
-    for _ in 0..CONCURRENCY {
+    for number in 0..CONCURRENCY {
+        let credential = credentials.get(number % credentials.len().max(1));
         let mut conn = Connection::open(port, credential.cloned()).await?;
         // The first request of a connection is not measured.
         conn.get_ok(PATH).await?;

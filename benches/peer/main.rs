@@ -14,6 +14,7 @@ mod lifecycle;
 mod login;
 mod page;
 mod payload;
+mod platform;
 mod postgres;
 mod process;
 mod report;
@@ -101,6 +102,10 @@ async fn measure(
         let (fresh, filled) = page::run(subject, &place, engine, settings, book).await?;
         starts.fresh.push(fresh);
         starts.existing.push(filled);
+    }
+
+    if settings.wants(Scenario::Platform) && subject.kind == SubjectKind::Ours {
+        platform::run(subject, root, cluster, engine, settings, book).await?;
     }
 
     let place = Place::fresh(root, &name("load"), cluster).await?;

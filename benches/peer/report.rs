@@ -20,6 +20,8 @@ pub(crate) enum Group {
     Page,
     /// Authenticated trivial request.
     Access,
+    /// What the key platform costs.
+    Platform,
     /// Logins by password.
     Login,
     /// Ingest beside a flood of logins.
@@ -35,10 +37,11 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Ingest,
         Self::Page,
         Self::Access,
+        Self::Platform,
         Self::Login,
         Self::Flood,
         Self::Process,
@@ -52,6 +55,7 @@ impl Group {
             Self::Ingest => "Durable ingest: spans a second from the first byte until all are readable",
             Self::Page => "First page of 100 spans, one request after another",
             Self::Access => "Authenticated trivial request: GET /v1/user, 8 connections",
+            Self::Platform => "The key platform: GET /v1/user, 8 connections, both servers turn by turn",
             Self::Login => "Logins by password: Argon2id of 19 MiB here, PBKDF2 of 10,000 rounds there",
             Self::Flood => "Ingest beside a flood of logins, against the same without it",
             Self::Process => "Start and memory",
@@ -65,13 +69,14 @@ impl Group {
         match self {
             Self::Hardware => "bare",
             Self::Flood => "alone",
+            Self::Platform => "without",
             _ => "peer",
         }
     }
 
     /// Whether ours is shown as a share of the other.
     fn is_share(self) -> bool {
-        matches!(self, Self::Hardware | Self::Flood)
+        matches!(self, Self::Hardware | Self::Flood | Self::Platform)
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) enum Scenario {
     Page,
     /// Authenticated trivial request.
     Access,
+    /// What limits, usage and access log cost, and many keys.
+    Platform,
     /// Logins by password, and ingest beside a flood of them.
     Login,
     /// Cold start and idle memory.
@@ -66,7 +68,7 @@ pub(crate) struct Settings {
         long,
         env = "PHOENIX_BENCH_SCENARIOS",
         value_delimiter = ',',
-        default_values = ["ingest", "page", "access", "start", "durability"]
+        default_values = ["ingest", "page", "access", "platform", "login", "start", "durability"]
     )]
     pub(crate) scenarios: Vec<Scenario>,
     /// Binary of phoenix-server [default: the release binary in the target folder].

@@ -25,7 +25,8 @@ use crate::{
 /// The version of the peer that is compared with.
 pub(crate) const PEER_VERSION: &str = "20.26.1";
 
-const SECRET: &str = "bench-signing-secret-0123456789-abcdef";
+/// `PHOENIX_SECRET` of every server.
+pub(crate) const SECRET: &str = "bench-signing-secret-0123456789-abcdef";
 const ADMIN_SECRET: &str = "bench-admin-secret-0123456789-abcdef";
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -55,7 +56,7 @@ impl Place {
     }
 
     /// Returns the address of the database as servers take it.
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &self.postgres {
             Some((cluster, name)) => cluster.url(name),
             None => format!("sqlite:///{}", self.home.join("phoenix.db").display()),
@@ -108,6 +109,11 @@ impl Subject {
 
     /// Starts the server and waits for its first 200 on `/healthz`.
     pub(crate) async fn start(&self, place: &Place) -> Result<Server> {
+        self.start_with(place, &[]).await
+    }
+
+    /// Starts the server with further variables.
+    pub(crate) async fn start_with(&self, place: &Place, variables: &[(&str, &str)]) -> Result<Server> {
         let (port, grpc_port) = (free_port()?, free_port()?);
         let mut command = clean_command(&self.program, &place.home);
         command.arg("serve").envs([
@@ -124,6 +130,7 @@ impl Subject {
             ("PHOENIX_TELEMETRY_ENABLED", "false"),
             ("PHOENIX_ALLOW_EXTERNAL_RESOURCES", "false"),
         ]);
+        command.envs(variables.iter().copied());
         command.env("PHOENIX_WORKING_DIR", &place.home);
         command.env("PHOENIX_SQL_DATABASE_URL", place.url());
         let mut process = Process::start(command, &place.home.join("server.log"))?;

@@ -68,6 +68,18 @@ pub struct UsageConfig {
     )]
     pub rate_limit_sessions: bool,
 
+    /// Counts what each API key is used for; without it there is no usage, no last use, and no alert that needs them.
+    #[arg(
+        id = "api_key_usage",
+        long = "api-key-usage",
+        env = "PHOENIX_API_KEY_USAGE",
+        default_value = "true",
+        value_parser = value(boolean),
+        action = ArgAction::Set,
+        value_name = "true|false"
+    )]
+    pub api_key_usage: bool,
+
     /// Days that the access log is kept; with 0 there is none, and what was kept is removed.
     #[arg(
         long,

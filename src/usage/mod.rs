@@ -40,7 +40,9 @@ const STRANGERS_A_SECOND: u64 = 200;
 /// What is remembered.
 #[derive(Debug, Default)]
 pub struct Options {
-    /// Whether there is an access log; the usage of keys is counted in any case.
+    /// Whether the usage of keys is counted.
+    pub usage: bool,
+    /// Whether there is an access log.
     pub log: bool,
     /// Where addresses lie.
     pub geography: Option<Geography>,
@@ -104,6 +106,7 @@ impl Strangers {
 pub struct Recorder {
     messages: mpsc::Sender<Message>,
     shared: Arc<Shared>,
+    usage: bool,
     log: bool,
 }
 
@@ -118,20 +121,20 @@ impl Recorder {
             dropped: AtomicU64::new(0),
             strangers: Strangers::default(),
         });
-        let log = options.log;
+        let (usage, log) = (options.usage, options.log);
         let writer = writer::Writer::new(db, options, Arc::clone(&shared));
         #[expect(
             clippy::disallowed_methods,
             reason = "the writer outlives every tracked task; its handle is awaited at stop"
         )]
         let task = tokio::spawn(writer.run(receiver));
-        (Self { messages, shared, log }, task)
+        (Self { messages, shared, usage, log }, task)
     }
 
     /// Remembers a request that is over. Never waits.
     pub fn record(&self, access: Access) {
         let is_admitted = access.actor.is_admitted();
-        if is_admitted {
+        if is_admitted && self.usage {
             self.shared.counters.count(&access);
         }
         if !self.log {
@@ -204,7 +207,7 @@ mod tests {
 
     db_test! {
         async fn what_does_not_fit_is_dropped_but_counted_and_all_is_written_at_the_end(db: Db) {
-            let (recorder, task) = Recorder::start(db.clone(), Options { log: true, ..Options::default() });
+            let (recorder, task) = Recorder::start(db.clone(), Options { usage: true, log: true, ..Options::default() });
             // Nothing gives way to the task in between.
             for _ in 0..MOST_WAITING + 50 {
                 recorder.record(access(KEY));
@@ -218,7 +221,7 @@ mod tests {
 
     db_test! {
         async fn what_could_not_be_written_is_written_later(db: Db) {
-            let (recorder, _task) = Recorder::start(db.clone(), Options { log: true, ..Options::default() });
+            let (recorder, _task) = Recorder::start(db.clone(), Options { usage: true, log: true, ..Options::default() });
             let rename = async |from: &str, to: &str| {
                 let mut tx = db.begin().await.unwrap();
                 let text = format!("ALTER TABLE {from} RENAME TO {to}");
@@ -239,7 +242,7 @@ mod tests {
 
     db_test! {
         async fn strangers_cannot_fill_the_log(db: Db) {
-            let (recorder, _task) = Recorder::start(db.clone(), Options { log: true, ..Options::default() });
+            let (recorder, _task) = Recorder::start(db.clone(), Options { usage: true, log: true, ..Options::default() });
             for _ in 0..300 {
                 recorder.record(access(Actor::Anonymous));
             }

@@ -75,6 +75,20 @@ both_engines! {
         }
     }
 
+    async fn nothing_is_counted_and_nothing_seems_unused_where_usage_is_off(engine) {
+        let app = TestApp::with(engine, |config| config.usage.api_key_usage = false).await;
+        let (id, key) = system_key(&app).await;
+        key.get("/v1/projects").await.expect(200);
+        let nothing = usage(&app, &id, "").await;
+        assert_eq!((&nothing["totals"]["requests"], &nothing["lastUsed"]), (&json!(0), &Value::Null));
+        let log = app.admin_secret().get(&format!("/api/v1/api-keys/{id}/logs")).await.expect(200).json();
+        assert_eq!(log["data"].as_array().unwrap().len(), 1);
+        app.clock.advance(Duration::from_hours(24 * 90));
+        app.app.look_for_alerts().await.unwrap();
+        let alerts = app.admin_secret().get("/api/v1/alerts").await.expect(200).json();
+        assert_eq!(alerts["data"], json!([]));
+    }
+
     async fn keys_are_told_apart_and_sums_do_not_need_the_log(engine) {
         let app = TestApp::with(engine, |config| config.usage.access_log_retention_days = 0).await;
         let (one, first) = system_key(&app).await;
