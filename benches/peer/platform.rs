@@ -128,19 +128,13 @@ async fn limited_key(server: &Server) -> Result<Credential> {
 }
 
 fn config(place: &Place) -> Result<Config> {
+    let home = place.home.to_str().context("a folder whose name is not UTF-8")?;
     let url = place.url();
-    let arguments = [
-        "bench",
-        "--database-url",
-        &url,
-        "--enable-auth",
-        "true",
-        "--secret",
-        SECRET,
-        "--working-dir",
-        place.home.to_str().context("a folder whose name is not UTF-8")?,
-    ];
-    Ok(Arguments::try_parse_from(arguments)?.config)
+    let mut config = Arguments::try_parse_from(["bench", "--working-dir", home, "--database-url", &url])?.config;
+    config.auth.enabled = true;
+    config.auth.secret = Some(SECRET.into());
+    config.validate()?;
+    Ok(config)
 }
 
 /// Fills the stopped server's database with keys; returns a few that are known.

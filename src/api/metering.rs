@@ -25,7 +25,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Buf as _;
-use futures_util::future::Either;
+use futures_util::{FutureExt as _, future::Either};
 use http_body::{Frame, SizeHint};
 use tonic::Code;
 use tower::{Layer, Service};
@@ -33,7 +33,7 @@ use tower::{Layer, Service};
 use super::{is_api_path, otlp::status::grpc_error, request_log::REQUEST_ID, rest::problem::Problem};
 use crate::{
     auth::{
-        key_limits::{Class, KeyLimiter, Permit, Standing},
+        key_limits::{Admitted, Class, Exceeded, KeyLimiter, Permit, Standing},
         layer::{Identified, RefusedKey},
         principal::{Credential, Principal},
     },
@@ -430,7 +430,7 @@ where
 {
     type Response = Response;
     type Error = S::Error;
-    type Future = Either<S::Future, Answering<S::Error>>;
+    type Future = Either<Telling<S::Future>, Answering<S::Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -442,7 +442,7 @@ where
             if let (Some(InSlot(slot)), Some(RefusedKey(key))) = (extensions.get(), extensions.get()) {
                 let _ = slot.refused.set(Arc::clone(key));
             }
-            return Either::Left(self.inner.call(request));
+            return Either::Left(Telling { answer: self.inner.call(request), standing: None });
         };
         let slot = extensions.get::<InSlot>().map(|slot| Arc::clone(&slot.0));
         if let Some(slot) = &slot {
@@ -450,8 +450,21 @@ where
         }
         let limiter = self.limiter.as_ref().filter(|limiter| limiter.applies_to(principal));
         let Some((limiter, class)) = limiter.cloned().zip(class_of(request.method(), request.uri().path())) else {
-            return Either::Left(self.inner.call(request));
+            return Either::Left(Telling { answer: self.inner.call(request), standing: None });
         };
+        // Nearly always there is nothing to wait for, and the answer needs no box.
+        match limiter.admit(principal, class).now_or_never() {
+            Some(Ok(admitted)) => {
+                let standing = admitted.standing;
+                hold(slot.as_deref(), admitted);
+                return Either::Left(Telling { answer: self.inner.call(request), standing });
+            }
+            Some(Err(exceeded)) => {
+                let response = refuse(&exceeded, request.uri().path());
+                return Either::Right(Box::pin(async move { Ok(response) }));
+            }
+            None => {}
+        }
         let principal = Arc::clone(principal);
         // The clone is kept for the next call; the one that was polled ready takes this one.
         let ready = self.inner.clone();
@@ -459,31 +472,53 @@ where
         Either::Right(Box::pin(async move {
             match limiter.admit(&principal, class).await {
                 Ok(admitted) => {
-                    // Kept until the answer's body has ended; without a slot there is none who would know of that.
-                    if let Some(slot) = &slot {
-                        *slot.permit.lock().unwrap_or_else(PoisonError::into_inner) = admitted.permit;
-                    }
-                    let mut response = inner.call(request).await?;
-                    if let Some(standing) = admitted.standing {
-                        tell(standing, response.headers_mut());
-                    }
-                    Ok(response)
+                    let standing = admitted.standing;
+                    hold(slot.as_deref(), admitted);
+                    Telling { answer: inner.call(request), standing }.await
                 }
-                Err(exceeded) => {
-                    let error = Error::TooManyRequests { detail: exceeded.detail, retry_after: exceeded.retry_after };
-                    let mut response = if is_grpc(request.uri().path()) {
-                        grpc_error(&error).into_http()
-                    } else {
-                        Problem(error).into_response()
-                    };
-                    if let Some(standing) = exceeded.standing {
-                        tell(standing, response.headers_mut());
-                    }
-                    Ok(response)
-                }
+                Err(exceeded) => Ok(refuse(&exceeded, request.uri().path())),
             }
         }))
     }
+}
+
+pin_project_lite::pin_project! {
+    /// An answer that tells its caller how they stand.
+    #[derive(Debug)]
+    pub struct Telling<F> {
+        #[pin]
+        answer: F,
+        standing: Option<Standing>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, E>>, E> Future for Telling<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut answer = ready!(this.answer.poll(cx));
+        if let (Ok(response), Some(standing)) = (&mut answer, this.standing.take()) {
+            tell(standing, response.headers_mut());
+        }
+        Poll::Ready(answer)
+    }
+}
+
+/// Keeps the place of a request until its answer's body has ended; without a slot there is none who would know of that.
+fn hold(slot: Option<&Slot>, admitted: Admitted) {
+    if let (Some(slot), Some(permit)) = (slot, admitted.permit) {
+        *slot.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+    }
+}
+
+fn refuse(exceeded: &Exceeded, path: &str) -> Response {
+    let error = Error::TooManyRequests { detail: exceeded.detail, retry_after: exceeded.retry_after };
+    let mut response = if is_grpc(path) { grpc_error(&error).into_http() } else { Problem(error).into_response() };
+    if let Some(standing) = exceeded.standing {
+        tell(standing, response.headers_mut());
+    }
+    response
 }
 
 fn is_grpc(path: &str) -> bool {
@@ -501,24 +536,29 @@ pub(crate) fn class_of(method: &Method, path: &str) -> Option<Class> {
         .then_some(Class::Api)
 }
 
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
 /// Tells a caller how they stand: the trio that everybody reads, and the fields of the IETF draft
 /// (draft-ietf-httpapi-ratelimit-headers-10).
 fn tell(standing: Standing, headers: &mut HeaderMap) {
     let Standing { class, limit, remaining, reset_at, reset_after } = standing;
-    let seconds = |nanos: u128| nanos.div_ceil(1_000_000_000);
+    let seconds = |nanos: u128| u64::try_from(nanos.div_ceil(1_000_000_000)).unwrap_or(u64::MAX);
     let after = seconds(reset_after.as_nanos());
     let at = seconds(u128::try_from(reset_at.0).unwrap_or(0));
     let class = class.as_str();
-    let fields = [
-        (HeaderName::from_static("x-ratelimit-limit"), limit.to_string()),
-        (HeaderName::from_static("x-ratelimit-remaining"), remaining.to_string()),
-        (HeaderName::from_static("x-ratelimit-reset"), at.to_string()),
-        (HeaderName::from_static("ratelimit-policy"), format!("\"{class}\";q={limit};w=60")),
-        (HeaderName::from_static("ratelimit"), format!("\"{class}\";r={remaining};t={after}")),
-    ];
-    for (name, value) in fields {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+    headers.reserve(5);
+    headers.insert(LIMIT, limit.into());
+    headers.insert(REMAINING, remaining.into());
+    headers.insert(RESET, at.into());
+    let mut structured = |name, text: String| {
+        if let Ok(value) = HeaderValue::try_from(text) {
             headers.insert(name, value);
         }
-    }
+    };
+    structured(RATE_LIMIT_POLICY, format!("\"{class}\";q={limit};w=60"));
+    structured(RATE_LIMIT, format!("\"{class}\";r={remaining};t={after}"));
 }

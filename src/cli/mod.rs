@@ -1,7 +1,11 @@
-//! The command line: `serve` (also without a word), `migrate`, `user`, `api-key`, `provision`, `schema`, `healthcheck`.
+//! The command line: `serve` (also without a word), `migrate`, `user`, `api-key`, `provision`, `export`, `import`,
+//! `schema`, `healthcheck`.
 
 mod api_key;
+mod archive;
+mod export;
 mod healthcheck;
+mod import;
 mod migrate;
 mod password;
 mod provision;
@@ -47,6 +51,10 @@ enum Command {
     ApiKey(api_key::Args),
     /// Bring users and system keys to what a file says, on the database directly
     Provision(provision::Args),
+    /// Write the spans of a project to a file, from the database directly
+    Export(export::Args),
+    /// Store the spans of a file in a project, in the database directly
+    Import(import::Args),
     /// Print a generated document
     Schema(schema::Args),
     /// Ask a running server on this machine whether it is alive
@@ -104,6 +112,8 @@ fn run(command: Command, environment: Vec<(OsString, OsString)>) -> Result<()> {
         Command::User(args) => block_on(user::run(args)),
         Command::ApiKey(args) => block_on(api_key::run(args)),
         Command::Provision(args) => block_on(provision::run(args, environment.into_iter().collect())),
+        Command::Export(args) => block_on(export::run(args)),
+        Command::Import(args) => block_on(import::run(args)),
         Command::Schema(args) => schema::run(&args),
         Command::Healthcheck { config } => block_on(healthcheck::run(checked(*config)?)),
     }

@@ -52,15 +52,15 @@ pub(super) async fn open(path: &Path, scratch: Option<Arc<Scratch>>, options: &O
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
-        // Rows of 2 to 8 kB: one page holds several, and overflow chains stay short.
-        .page_size(8_192)
+        // A page holds several packed spans, and an entry of an index by random id dirties no more than a small one.
+        .page_size(4_096)
         .pragma("temp_store", "memory")
         .pragma("journal_size_limit", "67108864")
         .optimize_on_close(true, Some(400));
     if !options.log_sql {
         connect = connect.disable_statement_logging();
     }
-    let writer = connect.clone().pragma("cache_size", "-16384").pragma("wal_autocheckpoint", "4000");
+    let writer = connect.clone().pragma("cache_size", "-16384").pragma("wal_autocheckpoint", "8000");
     let write = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(30))

@@ -10,6 +10,7 @@ pub mod bootstrap;
 pub mod cx;
 pub mod ingest;
 pub mod login;
+pub mod offline_archive;
 pub mod offline_keys;
 pub mod offline_users;
 pub mod password_reset;

@@ -149,11 +149,11 @@ pub async fn find(conn: Conn<'_>, access: &Projects, trace: TraceRef) -> Result<
     Ok(row.map(Trace::from))
 }
 
-/// Finds traces by their OpenTelemetry ids, in whichever project.
+/// Finds traces by their OpenTelemetry ids, in whichever living project: the unique key is asked for each.
 pub async fn list_by_otel_ids(conn: Conn<'_>, access: &Projects, ids: &[TraceId]) -> Result<Vec<Trace>> {
     let rows: Vec<TraceRow> = on!(conn, |c| {
         let mut query = QueryBuilder::new(SELECT);
-        query.push(" WHERE TRUE");
+        query.push(" WHERE project_id IN (SELECT id FROM projects WHERE deleted_at IS NULL)");
         push_in(&mut query, "trace_id", ids.iter().map(|id| id.0.to_vec()));
         push_projects(&mut query, "project_id", access);
         query.build_query_as().fetch_all(c).await

@@ -13,7 +13,7 @@ const MASK: &str = "***";
 /// How JSON Web Tokens begin: base64 of `{"`.
 const TOKEN: &str = "eyJ";
 /// A secret of the server that is shorter than this is no secret, and would tear holes into every record.
-const SHORTEST: usize = 8;
+pub(super) const SHORTEST: usize = 8;
 
 /// Takes secrets out of texts.
 pub(super) struct Redactor {

@@ -11,7 +11,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use super::{Message, Options, Shared, geo::Geography, redact::Redactor};
+use super::{
+    Message, Options, Shared,
+    geo::Geography,
+    redact::{Redactor, SHORTEST},
+};
 use crate::{
     db::Db,
     domain::{
@@ -95,7 +99,10 @@ impl Writer {
                 *text = clean;
             }
         };
-        clean(&mut access.method, LONGEST_METHOD);
+        // What is shorter than any secret, and nearly every method is, holds none.
+        if access.method.len() >= SHORTEST {
+            clean(&mut access.method, LONGEST_METHOD);
+        }
         clean(&mut access.path, LONGEST_TEXT);
         clean(&mut access.request_id, LONGEST_REQUEST_ID);
         for text in access.user_agent.iter_mut().chain(&mut access.error) {

@@ -11,6 +11,7 @@ mod access;
 mod access_log;
 mod alerts;
 mod api_keys;
+mod archive;
 mod attacks;
 mod audit;
 mod bad_input;

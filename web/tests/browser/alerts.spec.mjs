@@ -165,6 +165,21 @@ test("a webhook is added, tried, and its secret rotated", async () => {
   await assertAccessible(page, "the panel of a destination");
   await shot(page, "destination");
 
+  await panelOf(page).getByRole("button", { name: "Edit" }).click();
+  const change = page.getByRole("dialog", { name: "Edit destination" });
+  assert.equal(await change.getByLabel("URL").inputValue(), hook);
+  assert.equal(await change.getByRole("checkbox", { name: "Not used" }).isChecked(), false);
+  await change.getByRole("checkbox", { name: "Not used" }).check();
+  await change.getByLabel("When").selectOption({ label: "When raised" });
+  await assertAccessible(page, "the dialog that edits a destination");
+  await change.getByRole("button", { name: "Save" }).click();
+  await panelOf(page).getByText("Not used, Expires soon, when raised.").waitFor();
+  await panelOf(page).getByRole("button", { name: "Edit" }).click();
+  await change.getByRole("checkbox", { name: "Not used" }).uncheck();
+  await change.getByLabel("When").selectOption({ label: "When raised and when over" });
+  await change.getByRole("button", { name: "Save" }).click();
+  await panelOf(page).getByText("Expires soon, when raised and when over.").waitFor();
+
   await panelOf(page).getByRole("button", { name: "Turn off" }).click();
   await panelOf(page).getByText("Turned off: it is told nothing.").waitFor();
   await panelOf(page).getByRole("button", { name: "Turn on" }).click();

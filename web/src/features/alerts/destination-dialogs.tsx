@@ -11,7 +11,18 @@ import { config } from "@/config";
 import { serverOptions } from "@/features/auth/server";
 import { formatComplete } from "@/lib/format";
 import styles from "./alerts.module.css";
-import { createDestination, type Destination, destinationRemoved, destinationsChanged, type DestinationWithSecret, type NewDestination, removeDestination, rotateSecret } from "./queries";
+import {
+  createDestination,
+  type Destination,
+  type DestinationPatch,
+  destinationRemoved,
+  destinationsChanged,
+  type DestinationWithSecret,
+  type NewDestination,
+  patchDestination,
+  removeDestination,
+  rotateSecret,
+} from "./queries";
 import { kinds, targetOf } from "./words";
 
 interface CreateDialogProps {
@@ -34,13 +45,66 @@ const whens = [
   { value: "alert.resolved", label: "When over" },
 ];
 
+/** What a destination is told of; null is everything. */
+interface Wishes {
+  readonly events: readonly string[] | null;
+  readonly alertKinds: readonly string[] | null;
+}
+
+function useWishes(given: Wishes) {
+  const [when, setWhen] = useState(given.events?.length === 1 ? (given.events[0] ?? "both") : "both");
+  const [wanted, setWanted] = useState<readonly string[]>(given.alertKinds ?? kinds.map((one) => one.value));
+  const wishes: Wishes = { events: when === "both" ? null : [when], alertKinds: wanted.length < kinds.length ? wanted : null };
+  const fields = (
+    <>
+      <SelectField label="When" value={when} onChange={(event) => setWhen(event.target.value)}>
+        {whens.map((one) => (
+          <option key={one.value} value={one.value}>
+            {one.label}
+          </option>
+        ))}
+      </SelectField>
+      <fieldset className={styles["fields"]}>
+        <legend>Of what</legend>
+        {kinds.map((one) => (
+          <CheckField
+            key={one.value}
+            label={one.label}
+            hint={one.text}
+            name={one.value}
+            checked={wanted.includes(one.value)}
+            onChange={(event) => setWanted(event.target.checked ? [...wanted, one.value] : wanted.filter((value) => value !== one.value))}
+          />
+        ))}
+      </fieldset>
+    </>
+  );
+  return { wishes, fields, isEmpty: wanted.length === 0 };
+}
+
+interface TargetFieldProps {
+  readonly kind: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+function TargetField({ kind, value, onChange }: TargetFieldProps) {
+  return kind === "webhook" ? (
+    <Field label="URL" name="url" type="url" value={value} onChange={(event) => onChange(event.target.value)} required autoFocus autoComplete="off" spellCheck={false} maxLength={2048} placeholder="https://" />
+  ) : (
+    <Field label="E-mail" name="address" type="email" value={value} onChange={(event) => onChange(event.target.value)} required autoFocus autoComplete="off" spellCheck={false} />
+  );
+}
+
+const at = (kind: string, target: string) => (kind === "webhook" ? { url: target.trim() } : { address: target.trim() });
+const copied = ({ events, alertKinds }: Wishes) => ({ events: events && [...events], alertKinds: alertKinds && [...alertKinds] });
+
 function CreateForm({ onCreated, onClose }: Omit<CreateDialogProps, "isOpen">) {
   const server = useQuery(serverOptions).data;
   const canMail = server?.password_reset_by_mail ?? config.passwordResetEmailEnabled;
   const [kind, setKind] = useState<"webhook" | "email">("webhook");
   const [target, setTarget] = useState("");
-  const [when, setWhen] = useState("both");
-  const [wanted, setWanted] = useState<readonly string[]>(kinds.map((one) => one.value));
+  const { wishes, fields, isEmpty } = useWishes({ events: null, alertKinds: null });
   const mutation = useMutation({
     mutationFn: (body: NewDestination) => createDestination(body),
     onSuccess: (made) => {
@@ -50,12 +114,7 @@ function CreateForm({ onCreated, onClose }: Omit<CreateDialogProps, "isOpen">) {
   });
   function submit(event: SyntheticEvent) {
     event.preventDefault();
-    mutation.mutate({
-      kind,
-      ...(kind === "webhook" ? { url: target.trim() } : { address: target.trim() }),
-      ...(when !== "both" && { events: [when] }),
-      ...(wanted.length < kinds.length && { alertKinds: [...wanted] }),
-    });
+    mutation.mutate({ kind, ...at(kind, target), ...copied(wishes) });
   }
   return (
     <>
@@ -74,35 +133,53 @@ function CreateForm({ onCreated, onClose }: Omit<CreateDialogProps, "isOpen">) {
             { value: "email", label: "Mail", text: canMail ? "A mail to an address." : "This server sends no mail: SMTP is not set up." },
           ]}
         />
-        {kind === "webhook" ? (
-          <Field label="URL" name="url" type="url" value={target} onChange={(event) => setTarget(event.target.value)} required autoFocus autoComplete="off" spellCheck={false} maxLength={2048} placeholder="https://" />
-        ) : (
-          <Field label="E-mail" name="address" type="email" value={target} onChange={(event) => setTarget(event.target.value)} required autoFocus autoComplete="off" spellCheck={false} />
-        )}
-        <SelectField label="When" value={when} onChange={(event) => setWhen(event.target.value)}>
-          {whens.map((one) => (
-            <option key={one.value} value={one.value}>
-              {one.label}
-            </option>
-          ))}
-        </SelectField>
-        <fieldset className={styles["fields"]}>
-          <legend>Of what</legend>
-          {kinds.map((one) => (
-            <CheckField
-              key={one.value}
-              label={one.label}
-              hint={one.text}
-              name={one.value}
-              checked={wanted.includes(one.value)}
-              onChange={(event) => setWanted(event.target.checked ? [...wanted, one.value] : wanted.filter((value) => value !== one.value))}
-            />
-          ))}
-        </fieldset>
+        <TargetField kind={kind} value={target} onChange={setTarget} />
+        {fields}
         <DialogActions>
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" variant="primary" busy={mutation.isPending} disabled={wanted.length === 0}>
+          <Button type="submit" variant="primary" busy={mutation.isPending} disabled={isEmpty}>
             Add destination
+          </Button>
+        </DialogActions>
+      </form>
+    </>
+  );
+}
+
+export function EditDestinationDialog({ destination, isOpen, onClose }: DeedProps) {
+  return (
+    <DialogBox title="Edit destination" isOpen={isOpen} isDismissable={false} onClose={onClose}>
+      <EditForm destination={destination} onClose={onClose} />
+    </DialogBox>
+  );
+}
+
+function EditForm({ destination, onClose }: Omit<DeedProps, "isOpen">) {
+  const toast = useToast();
+  const [target, setTarget] = useState(targetOf(destination));
+  const { wishes, fields, isEmpty } = useWishes(destination);
+  const mutation = useMutation({
+    mutationFn: (body: DestinationPatch) => patchDestination(destination.id, body),
+    onSuccess: () => {
+      destinationsChanged();
+      toast("The destination was changed.");
+      onClose();
+    },
+  });
+  function submit(event: SyntheticEvent) {
+    event.preventDefault();
+    mutation.mutate({ ...(target.trim() !== targetOf(destination) && at(destination.kind, target)), ...copied(wishes) });
+  }
+  return (
+    <>
+      {mutation.isError && <Notice tone="danger">{asApiError(mutation.error).message}</Notice>}
+      <form onSubmit={submit}>
+        <TargetField kind={destination.kind} value={target} onChange={setTarget} />
+        {fields}
+        <DialogActions>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" variant="primary" busy={mutation.isPending} disabled={isEmpty}>
+            Save
           </Button>
         </DialogActions>
       </form>

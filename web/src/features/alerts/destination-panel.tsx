@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
-import { RefreshCw, Send, Trash2 } from "lucide-react";
+import { Pencil, RefreshCw, Send, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { asApiError } from "@/api/errors";
 import { Badge } from "@/components/badge";
@@ -10,7 +10,7 @@ import { useToast } from "@/components/toast";
 import { formatComplete, formatRelative, plural } from "@/lib/format";
 import { useNow } from "@/lib/hooks";
 import styles from "./alerts.module.css";
-import { RemoveDestinationDialog, RotateSecretDialog } from "./destination-dialogs";
+import { EditDestinationDialog, RemoveDestinationDialog, RotateSecretDialog } from "./destination-dialogs";
 import { deliveriesOptions, type Destination, destinationsChanged, type DestinationWithSecret, patchDestination, testDestination } from "./queries";
 import { deliveryTone, eventInWords, outcomeInWords, targetOf, toldOf } from "./words";
 
@@ -37,6 +37,7 @@ export function DestinationPanel({ destination, onSecret, onClose }: PanelProps)
 function About({ destination }: { readonly destination: Destination }) {
   const test = useMutation({ mutationFn: () => testDestination(destination.id), onSettled: destinationsChanged });
   const turn = useMutation({ mutationFn: () => patchDestination(destination.id, { enabled: !destination.enabled }), onSuccess: destinationsChanged });
+  const [isEditing, setIsEditing] = useState(false);
   const toast = useToast();
   const now = useNow();
   const overlap = destination.previousSecretExpiresAt;
@@ -54,6 +55,9 @@ function About({ destination }: { readonly destination: Destination }) {
         <Button icon={Send} busy={test.isPending} onClick={() => test.mutate()}>
           Send a test
         </Button>
+        <Button icon={Pencil} onClick={() => setIsEditing(true)}>
+          Edit
+        </Button>
         <Button
           busy={turn.isPending}
           onClick={() => {
@@ -63,6 +67,7 @@ function About({ destination }: { readonly destination: Destination }) {
           {destination.enabled ? "Turn off" : "Turn on"}
         </Button>
       </div>
+      <EditDestinationDialog destination={destination} isOpen={isEditing} onClose={() => setIsEditing(false)} />
     </DrawerSection>
   );
 }
