@@ -41,7 +41,7 @@ use crate::{
     service::{
         Post, Services, Settings,
         alert_watch::{self, Looked},
-        bootstrap, offline_keys, welcome,
+        bootstrap, offline_keys, pending_annotations, welcome,
     },
     usage::{self, Recorder, geo::Geography},
 };
@@ -297,6 +297,7 @@ impl App {
             let (db, clock) = (log_db.clone(), log_clock.clone());
             async move { jobs::access_log::run(&db, &clock, retention).await }
         });
+        jobs::annotations::start(&services, &tracker, &stop);
         if services.auth_enabled() {
             jobs::alerts::start(&services, &tracker, &stop);
         }
@@ -338,6 +339,11 @@ impl App {
             tokio::task::yield_now().await;
         }
         Ok(())
+    }
+
+    /// Applies annotations that wait now, and not when their job next looks.
+    pub async fn apply_annotations(&self) -> crate::error::Result<()> {
+        pending_annotations::apply(&self.services).await
     }
 
     /// Tells destinations of alerts now, and not when their job next does.

@@ -154,20 +154,36 @@ pub fn any_case_bool<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resul
     }
 }
 
-/// One path segment, percent-decoded.
+/// Path segments, percent-decoded.
 #[derive(Debug)]
 pub struct Path<T>(pub T);
+
+async fn segments<T, S>(parts: &mut Parts, state: &S, has_zero: fn(&T) -> bool) -> Result<Path<T>, Problem>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+        Ok(axum::extract::Path(value)) if has_zero(&value) => {
+            Err(Error::invalid("path", "Zero characters are not taken").into())
+        }
+        Ok(axum::extract::Path(value)) => Ok(Path(value)),
+        Err(rejection) => Err(Error::invalid("path", rejection.body_text()).into()),
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Path<String> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match axum::extract::Path::<String>::from_request_parts(parts, state).await {
-            Ok(axum::extract::Path(value)) if value.contains('\0') => {
-                Err(Error::invalid("path", "Zero characters are not taken").into())
-            }
-            Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Error::invalid("path", rejection.body_text()).into()),
-        }
+        segments(parts, state, |one: &String| one.contains('\0')).await
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Path<(String, String)> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        segments(parts, state, |(one, other): &(String, String)| one.contains('\0') || other.contains('\0')).await
     }
 }

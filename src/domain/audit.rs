@@ -102,6 +102,16 @@ actions! {
     ProjectUpdate = "project.update",
     /// A project was deleted.
     ProjectDelete = "project.delete",
+    /// Annotations of a project were deleted together.
+    ProjectAnnotationsDelete = "project.annotations_delete",
+    /// An annotation config was made.
+    AnnotationConfigCreate = "annotation_config.create",
+    /// An annotation config was changed.
+    AnnotationConfigUpdate = "annotation_config.update",
+    /// An annotation config was deleted.
+    AnnotationConfigDelete = "annotation_config.delete",
+    /// Projects came to use other annotation configs.
+    ProjectAnnotationConfigs = "project.annotation_configs",
     /// Alerts got a destination.
     DestinationCreate = "alert_destination.create",
     /// A destination of alerts was changed.

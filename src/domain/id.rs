@@ -32,6 +32,10 @@ row_ids! {
     SpanRowId,
     /// Row id of a stored trace.
     TraceRowId,
+    /// Row id of an annotation, of whatever target.
+    AnnotationId,
+    /// Row id of an annotation config, of whatever type.
+    AnnotationConfigId,
     /// Row id of an alert.
     AlertId,
     /// Row id of what alerts are told to.

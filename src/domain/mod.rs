@@ -4,6 +4,8 @@
 
 pub mod access;
 pub mod alert;
+pub mod annotation;
+pub mod annotation_config;
 pub mod api_key;
 pub mod attributes;
 pub mod audit;

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod alerts;
+pub mod annotations;
 pub mod auth_changes;
 pub mod housekeeping;
 pub mod rate_leases;

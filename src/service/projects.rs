@@ -9,6 +9,7 @@ use super::{
     cx::Cx,
 };
 use crate::{
+    db::Tx,
     domain::{
         audit::Action,
         id::ProjectId,
@@ -50,7 +51,13 @@ pub(super) async fn find<S: Access>(cx: &Cx<S>, project: &ProjectRef) -> Result<
     found.ok_or_else(|| not_found(project))
 }
 
-fn not_found(project: &ProjectRef) -> Error {
+/// Finds a project within a transaction.
+pub(super) async fn find_in<S: Access>(cx: &Cx<S>, tx: &mut Tx, project: &ProjectRef) -> Result<Project> {
+    let found = store::projects::find(tx.conn(), &cx.projects(), project).await?;
+    found.ok_or_else(|| not_found(project))
+}
+
+pub(super) fn not_found(project: &ProjectRef) -> Error {
     Error::NotFound(match project {
         ProjectRef::Id(id) => {
             format!("Project with ID {} not found", crate::domain::id::GlobalId::encode("Project", id.0)).into()

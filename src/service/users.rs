@@ -18,7 +18,8 @@ use crate::{
         auth_change::AuthChange,
         id::UserId,
         page::{Page, PageRequest},
-        scope::{Access, Admin, OwnAccount, OwnAccountWrite, Role},
+        project::Projects,
+        scope::{Access, Admin, OwnAccount, OwnAccountWrite, Role, TracesRead},
         secret::random_id,
         user::{
             AuthMethod, DEFAULT_ADMIN, NewUser, SYSTEM_USER, User, check_email, check_username, is_default_admin,
@@ -104,6 +105,32 @@ pub async fn get(cx: &Cx<Admin>, id: UserId) -> Result<User> {
 pub async fn by_ids(cx: &Cx<Admin>, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
     let mut reader = cx.read().await?;
     Ok(store::users::list_by_ids(reader.conn(), ids).await?.into_iter().map(|u| (u.id, u)).collect())
+}
+
+/// Returns users by row id, as those who read what they said may know them: of others only administrators see more than
+/// name, picture and role.
+pub async fn authors(cx: &Cx<TracesRead>, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+    let sees_all = cx.prove::<Admin>().is_ok() && cx.projects() == Projects::All;
+    let own = cx.principal()?.user_id;
+    let mut reader = cx.read().await?;
+    let users = store::users::list_by_ids(reader.conn(), ids).await?;
+    let shown = |user: User| {
+        if sees_all || user.id == own {
+            return user;
+        }
+        User {
+            email: String::new(),
+            auth_method: AuthMethod::Local,
+            password_needs_reset: false,
+            is_active: true,
+            last_login_at: None,
+            oauth2_client_id: None,
+            oauth2_user_id: None,
+            password_hash: None,
+            ..user
+        }
+    };
+    Ok(users.into_iter().map(|user| (user.id, shown(user))).collect())
 }
 
 /// Lists the people, oldest first.

@@ -136,6 +136,30 @@ pub async fn mark_deleted(conn: Conn<'_>, id: ProjectId, now: UnixNanos) -> Resu
     Ok(rows == 1)
 }
 
+/// Holds a living project against its deletion until the transaction ends; tells whether it is there.
+pub async fn hold(conn: Conn<'_>, id: ProjectId) -> Result<bool> {
+    match conn {
+        Conn::Sqlite(c) => {
+            let found: Option<ProjectId> =
+                sqlx::query_scalar(sql!(sqlite: "SELECT id FROM projects WHERE id = $1 AND deleted_at IS NULL"))
+                    .bind(id)
+                    .fetch_optional(c)
+                    .await?;
+            Ok(found.is_some())
+        }
+        // SQLite has no row locks and needs none. Two who change what belongs to the project wait for each other.
+        Conn::Postgres(c) => {
+            let found: Option<ProjectId> = sqlx::query_scalar(sql!(postgres:
+                "SELECT id FROM projects WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"
+            ))
+            .bind(id)
+            .fetch_optional(c)
+            .await?;
+            Ok(found.is_some())
+        }
+    }
+}
+
 /// Returns the projects that are marked as deleted and still have rows.
 pub async fn list_deleted(conn: Conn<'_>) -> Result<Vec<ProjectId>> {
     Ok(on!(conn, |c| sqlx::query_scalar(sql!("SELECT id FROM projects WHERE deleted_at IS NOT NULL ORDER BY id"))

@@ -40,7 +40,8 @@ fn operations() -> Vec<Operation> {
                 path: path
                     .replace("{project_identifier}", "nosuch")
                     .replace("{api_key_id}", "nosuch")
-                    .replace("{destination_id}", "nosuch"),
+                    .replace("{destination_id}", "nosuch")
+                    .replace("{config_identifier}", "nosuch"),
                 demand,
                 no_keys: operation["x-required-caller"]
                     .as_str()

@@ -18,11 +18,32 @@ struct Realm {
     project: String,
     trace: String,
     span: String,
+    /// Global ids of a span, of its trace, and of what is said of them.
+    said: Said,
     key_id: String,
     key_node: String,
     key: Client,
     /// Whatever must never be shown to another: names, ids, texts.
     marks: Vec<String>,
+}
+
+#[derive(Clone, Default)]
+struct Said {
+    span: String,
+    trace: String,
+    of_span: String,
+    of_trace: String,
+}
+
+impl Said {
+    /// The annotation that a mutation may be aimed at, and the field that answers.
+    fn by(&self, mutation: &str) -> (&str, &'static str) {
+        if mutation.contains("Span") {
+            (&self.of_span, "spanAnnotations")
+        } else {
+            (&self.of_trace, "traceAnnotations")
+        }
+    }
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -34,16 +55,46 @@ async fn realm(app: &TestApp, name: &'static str, trace: u64) -> Realm {
     let mut spans = vec![otlp::full_span(trace, trace * 10), otlp::span(trace, trace * 10 + 1)];
     for span in &mut spans {
         span.name = format!("work in {name}");
+        span.attributes.push(otlp::text("session.id", &format!("session of {name}")));
     }
     admin.export(name, spans).await;
     let project = text(&admin.get(&format!("/v1/projects/{name}")).await.expect(200).json()["data"], "id").to_owned();
     let mut marks = vec![name.to_owned(), project.clone()];
+    let mut about = Said::default();
     for list in ["spans", "traces"] {
         let rows = admin.get(&format!("/v1/projects/{name}/{list}")).await.expect(200).json();
+        let row = text(&rows["data"][0], "id").to_owned();
+        if list == "spans" {
+            about.span = row;
+        } else {
+            about.trace = row;
+        }
         marks.extend(rows["data"].as_array().unwrap().iter().map(|row| text(row, "id").to_owned()));
     }
     let (trace, span) = (format!("{}{trace:016x}", "aa".repeat(8)), format!("{:016x}", trace * 10));
     marks.extend([trace.clone(), span.clone()]);
+    let session = format!("session of {name}");
+    for (kind, id) in [("span", &span), ("trace", &trace), ("session", &session)] {
+        let said = json!({
+            "name": format!("judgement in {name}"), "identifier": format!("by {name}"), "annotator_kind": "HUMAN",
+            (format!("{kind}_id")): id, "result": {"label": format!("label of {name}")},
+        });
+        let path = format!("/v1/{kind}_annotations?sync=true");
+        let made = admin.post(&path, &json!({"data": [said]})).await.expect(200).json();
+        let made = text(&made["data"][0], "id").to_owned();
+        match kind {
+            "span" => about.of_span = made,
+            "trace" => about.of_trace = made,
+            _ => {}
+        }
+        let note = json!({"data": {(format!("{kind}_id")): id, "note": format!("note of {name}")}});
+        admin.post(&format!("/v1/{kind}_notes"), &note).await.expect(200);
+    }
+    marks.extend([about.of_span.clone(), about.of_trace.clone()]);
+    let config = format!("config of {name}");
+    admin.post("/v1/annotation_configs", &json!({"type": "FREEFORM", "name": config})).await.expect(200);
+    let path = format!("/v1/projects/{name}/annotation_configs/{}", config.replace(' ', "%20"));
+    admin.send(Method::PUT, &path, None, Vec::new()).await.expect(200);
     let body = json!({"name": format!("key of {name}"), "preset": "admin", "projects": [name]});
     let made = admin.post(DOOR, &body).await.expect(201).json();
     let (key_id, key) = (text(&made, "id").to_owned(), app.anonymous().bearer(text(&made, "key")));
@@ -53,7 +104,7 @@ async fn realm(app: &TestApp, name: &'static str, trace: u64) -> Realm {
     let key_node = text(node, "id").to_owned();
     marks.push(key_node.clone());
     assert!(marks.len() >= 9, "{marks:?}");
-    Realm { name, project, trace, span, key_id, key_node, key, marks }
+    Realm { name, project, trace, span, said: about, key_id, key_node, key, marks }
 }
 
 /// All that the administrator sees of a realm but when its key was used.
@@ -66,15 +117,56 @@ async fn snapshot(app: &TestApp, realm: &Realm) -> Vec<Value> {
     let mut key = admin.get(&format!("{DOOR}/{}", realm.key_id)).await.expect(200).json();
     key["lastUsedAt"] = Value::Null;
     seen.push(key);
+    for kind in ["span", "trace", "session"] {
+        let path = format!("/v1/projects/{0}/{kind}_annotations?identifier=by+{0}", realm.name);
+        seen.push(admin.get(&path).await.expect(200).json());
+    }
+    seen.push(admin.get(&format!("/v1/projects/{}/annotation_configs", realm.name)).await.expect(200).json());
     seen
 }
 
-/// How an operation is asked for what a name and ids stand for: path and body, with `{project}`, `{key}` and `{name}` to
-/// be filled in.
+/// How an operation is asked for what a name and ids stand for: path and body, with `{project}`, `{key}`, `{span}`,
+/// `{trace}` and `{name}` to be filled in.
 fn cases(method: &str, path: &str) -> Vec<(String, Option<Value>)> {
     let at = |path: &str| vec![(path.to_owned(), None)];
     let with = |path: &str, body: Value| vec![(path.to_owned(), Some(body))];
+    let of_each = |kind: &str| match kind {
+        "session" => "session of {name}",
+        "trace" => "{trace}",
+        _ => "{span}",
+    };
     match (method, path) {
+        ("GET", path) if path.ends_with("_annotations") => {
+            let kind = path.rsplit('/').next().unwrap().trim_end_matches("_annotations");
+            let path = path.replace("{project_identifier}", "{project}");
+            at(&format!("{path}?{kind}_ids={}", of_each(kind).replace(' ', "+")))
+        }
+        ("DELETE", path) if path.ends_with("_annotations") => {
+            at(&format!("{}?delete_all=true", path.replace("{project_identifier}", "{project}")))
+        }
+        // Without `sync` it would be kept for whoever may yet come.
+        ("POST", path) if path.ends_with("_annotations") => {
+            let kind = path.trim_start_matches("/v1/").trim_end_matches("_annotations");
+            let id = if kind == "document" { "span_id".to_owned() } else { format!("{kind}_id") };
+            let said = json!({"name": "n", "annotator_kind": "CODE", "document_position": 0, (id): of_each(kind)});
+            with(&format!("{path}?sync=true"), json!({"data": [said]}))
+        }
+        ("POST", path) if path.ends_with("_notes") => {
+            let kind = path.trim_start_matches("/v1/").trim_end_matches("_notes");
+            with(path, json!({"data": {(format!("{kind}_id")): of_each(kind), "note": "taken"}}))
+        }
+        ("GET", "/v1/annotation_configs") => at(path),
+        ("POST", "/v1/annotation_configs") => with(path, json!({"type": "FREEFORM", "name": "config of {name}"})),
+        (_, path) if path.contains("{config_identifier}") => {
+            let path = path.replace("{project_identifier}", "{project}");
+            with(
+                &path.replace("{config_identifier}", "config%20of%20{name}"),
+                json!({"type": "FREEFORM", "name": "taken"}),
+            )
+        }
+        ("PUT", "/v1/projects/{project_identifier}/annotation_configs") => {
+            with("/v1/projects/{project}/annotation_configs", json!({"annotation_config_ids": []}))
+        }
         ("GET" | "DELETE", path) if path.starts_with("/v1/projects/{project_identifier}") => {
             at(&path.replace("{project_identifier}", "{project}"))
         }
@@ -136,7 +228,11 @@ fn cases(method: &str, path: &str) -> Vec<(String, Option<Value>)> {
 }
 
 fn filled(text: &str, realm: &Realm) -> String {
-    text.replace("{project}", &realm.project).replace("{key}", &realm.key_id).replace("{name}", realm.name)
+    text.replace("{project}", &realm.project)
+        .replace("{key}", &realm.key_id)
+        .replace("{name}", realm.name)
+        .replace("{span}", &realm.span)
+        .replace("{trace}", &realm.trace)
 }
 
 async fn ask(client: &Client, method: &str, path: &str, body: Option<&str>) -> Answer {
@@ -168,7 +264,7 @@ async fn by_rest(mine: &Realm, other: &Realm, nobody: &Realm) {
                     tells_nothing(&answer, &format!("{method} {path} {body:?}"), other);
                     asked += 1;
                     // What both are told must be the same but for what they asked.
-                    let said = [&realm.project, &realm.key_id, realm.name]
+                    let said = [realm.project.as_str(), &realm.key_id, realm.name, &realm.span, &realm.trace]
                         .into_iter()
                         .fold(answer.text(), |said, own| said.replace(own, "…"));
                     answers.push((answer.status, said));
@@ -176,7 +272,7 @@ async fn by_rest(mine: &Realm, other: &Realm, nobody: &Realm) {
                 let is_aimed = [Some(path.as_str()), body.as_deref()]
                     .into_iter()
                     .flatten()
-                    .any(|t| ["{name}", "{project}", "{key}"].iter().any(|hole| t.contains(hole)));
+                    .any(|t| ["{name}", "{project}", "{key}", "{span}", "{trace}"].iter().any(|hole| t.contains(hole)));
                 if is_aimed {
                     assert_eq!(answers[0], answers[1], "{method} {path}: another's differs from nobody's");
                     assert!(!answers[0].0.is_success(), "{method} {path}: {:?}", answers[0]);
@@ -298,7 +394,8 @@ async fn by_queries(
 
 /// How a mutation is aimed at what is of another; `None` when it knows nothing of projects or keys of others.
 fn aimed(mutation: &str, other: &Realm) -> Option<String> {
-    let Realm { name, project, key_id, key_node, .. } = other;
+    let Realm { name, project, key_id, key_node, said: about, .. } = other;
+    let said = "name: \"n\", annotatorKind: CODE, metadata: {}, source: API";
     Some(match mutation {
         "createProject" => format!("createProject(input: {{name: \"{name}\"}}) {{ project {{ id name }} }}"),
         "patchProject" => {
@@ -312,6 +409,29 @@ fn aimed(mutation: &str, other: &Realm) -> Option<String> {
         "deleteSystemApiKey" => format!("deleteSystemApiKey(input: {{id: \"{key_node}\"}}) {{ apiKeyId }}"),
         "deleteUserApiKey" => {
             format!("deleteUserApiKey(input: {{id: \"{}\"}}) {{ apiKeyId }}", key_node.replace("U3lzdGVt", "VXNlcl9f"))
+        }
+        "createSpanAnnotations" => {
+            format!(
+                "createSpanAnnotations(input: [{{spanId: \"{}\", {said}}}]) {{ spanAnnotations {{ id }} }}",
+                about.span
+            )
+        }
+        "createTraceAnnotations" => format!(
+            "createTraceAnnotations(input: [{{traceId: \"{}\", {said}}}]) {{ traceAnnotations {{ id }} }}",
+            about.trace
+        ),
+        "createSpanNotes" => format!(
+            "createSpanNotes(input: [{{span: {{id: \"{}\"}}, note: \"n\", annotatorKind: CODE, source: API}}]) \
+             {{ spanAnnotations {{ id }} }}",
+            about.span
+        ),
+        "patchSpanAnnotations" | "patchTraceAnnotations" => {
+            let (id, field) = about.by(mutation);
+            format!("{mutation}(input: [{{annotationId: \"{id}\", label: \"taken\"}}]) {{ {field} {{ label }} }}")
+        }
+        "deleteSpanAnnotations" | "deleteSpanNotes" | "deleteTraceAnnotations" => {
+            let (id, field) = about.by(mutation);
+            format!("{mutation}(input: {{annotationIds: [\"{id}\"]}}) {{ {field} {{ label }} }}")
         }
         "patchViewer" | "createUser" | "patchUser" | "deleteUsers" | "endSessions" => return None,
         _ => panic!("{mutation}: how is it aimed at what is of another project?"),
@@ -333,6 +453,7 @@ both_engines! {
                 project: "UHJvamVjdDo5OTk5".to_owned(),
                 trace: "bb".repeat(16),
                 span: "cc".repeat(8),
+                said: Said::default(),
                 key_id: phoenix_server::domain::id::ApiKeyId(9_999).to_public(),
                 key_node: "U3lzdGVtQXBpS2V5Ojk5OTk=".to_owned(),
                 key: app.anonymous(),
@@ -376,6 +497,7 @@ fn copy(realm: &Realm) -> Realm {
         project: realm.project.clone(),
         trace: realm.trace.clone(),
         span: realm.span.clone(),
+        said: realm.said.clone(),
         key_id: realm.key_id.clone(),
         key_node: realm.key_node.clone(),
         key: realm.key.clone(),

@@ -1,7 +1,10 @@
 //! What each root field demands, found by asking: every field is run once with arguments of the right types and a
 //! session that notes the first proof which is asked of it, and gives none. So the table says what the resolvers do.
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+};
 
 use async_graphql::{
     Request,
@@ -55,6 +58,7 @@ fn documents(sdl: &str) -> Vec<(String, String)> {
     // The library's own text: its parser reads it.
     let definitions = parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
     let mut types = HashMap::new();
+    let mut one_of = HashSet::new();
     let mut nodes = Vec::new();
     for definition in definitions {
         let TypeSystemDefinition::Type(definition) = definition else { continue };
@@ -64,9 +68,12 @@ fn documents(sdl: &str) -> Vec<(String, String)> {
         {
             nodes.push(name.clone());
         }
+        if definition.node.directives.iter().any(|d| d.node.name.node == "oneOf") {
+            one_of.insert(name.clone());
+        }
         types.insert(name, definition.node.kind);
     }
-    let types = Types(types);
+    let types = Types(types, one_of);
     let mut found = Vec::new();
     for (root, keyword) in [("Query", "query"), ("Mutation", "mutation")] {
         let Some(TypeKind::Object(object)) = types.0.get(root) else { continue };
@@ -89,7 +96,8 @@ fn documents(sdl: &str) -> Vec<(String, String)> {
     found
 }
 
-struct Types(HashMap<String, TypeKind>);
+/// The types by name, and the names of inputs of which exactly one field is given.
+struct Types(HashMap<String, TypeKind>, HashSet<String>);
 
 impl Types {
     /// Returns what must be given, as `name: value, ..`.
@@ -115,6 +123,10 @@ impl Types {
             (_, Some(TypeKind::Enum(values))) => {
                 values.values.first().map(|v| v.node.value.node.to_string()).unwrap_or_default()
             }
+            (_, Some(TypeKind::InputObject(object))) if self.1.contains(name) => match object.fields.first() {
+                Some(field) => format!("{{{}: {}}}", field.node.name.node, self.value(&field.node.ty.node)),
+                None => "{}".to_owned(),
+            },
             (_, Some(TypeKind::InputObject(object))) => {
                 let fields: Vec<&InputValueDefinition> = object.fields.iter().map(|f| &f.node).collect();
                 format!("{{{}}}", self.required(&fields))

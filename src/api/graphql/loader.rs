@@ -14,6 +14,7 @@ use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use super::{context::Session, error::Shared};
 use crate::{
     domain::{
+        annotation::{Annotation, Target},
         api_key::ApiKey,
         id::{ProjectId, SpanId, SpanRowId, TraceId, UserId},
         project::{Project, ProjectStats},
@@ -55,6 +56,14 @@ struct KeysOf(UserId);
 /// Key of a user's login sessions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct SessionsOf(UserId);
+
+/// Key of the annotations of a span or a trace.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct AnnotationsOf(Target, i64);
+
+/// Key of a user who said something.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct AuthorOf(UserId);
 
 /// What the loaders load with.
 struct Batches(Session);
@@ -127,6 +136,16 @@ impl Loaders {
     /// Returns the living login sessions of a user.
     pub(super) async fn sessions(&self, id: UserId) -> Result<Vec<LoginSession>, Shared> {
         Ok(self.0.load_one(SessionsOf(id)).await?.unwrap_or_default())
+    }
+
+    /// Returns what is said of a span or a trace, notes among it, by name and age.
+    pub(super) async fn annotations(&self, target: Target, id: i64) -> Result<Arc<Vec<Annotation>>, Shared> {
+        Ok(self.0.load_one(AnnotationsOf(target, id)).await?.unwrap_or_default())
+    }
+
+    /// Returns a user who said something, as far as the caller may know them.
+    pub(super) async fn author(&self, id: UserId) -> Result<Option<User>, Shared> {
+        self.0.load_one(AuthorOf(id)).await
     }
 
     /// Returns a span by row id.
@@ -289,5 +308,37 @@ impl Loader<SpanRowId> for Batches {
     async fn load(&self, ids: &[SpanRowId]) -> Result<HashMap<SpanRowId, Arc<Span>>, Shared> {
         let cx = self.0.cx()?;
         Ok(share(service::spans::by_ids(&cx, ids).await?))
+    }
+}
+
+impl Loader<AnnotationsOf> for Batches {
+    type Value = Arc<Vec<Annotation>>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[AnnotationsOf]) -> Result<HashMap<AnnotationsOf, Arc<Vec<Annotation>>>, Shared> {
+        let cx = self.0.cx()?;
+        let mut found = HashMap::with_capacity(keys.len());
+        for target in [Target::Span, Target::Trace] {
+            let ids: Vec<i64> = keys.iter().filter(|key| key.0 == target).map(|key| key.1).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            for (id, annotations) in service::annotations::of_targets(&cx, target, &ids).await? {
+                found.insert(AnnotationsOf(target, id), Arc::new(annotations));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<AuthorOf> for Batches {
+    type Value = User;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[AuthorOf]) -> Result<HashMap<AuthorOf, User>, Shared> {
+        let cx = self.0.cx()?;
+        let ids: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let users = service::users::authors(&cx, &ids).await?;
+        Ok(users.into_iter().map(|(id, user)| (AuthorOf(id), user)).collect())
     }
 }

@@ -32,7 +32,7 @@ use self::{
     context::{LoggedOut, Session},
     loader::Loaders,
     mutation::Mutation,
-    node::{ApiKey, Node},
+    node::{Annotation, ApiKey, Node},
     nulls::FieldTypes,
     query::Query,
 };
@@ -72,6 +72,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query, Mutation::new(), EmptySubscription)
         .register_output_type::<Node>()
         .register_output_type::<ApiKey>()
+        .register_output_type::<Annotation>()
 }
 
 /// Returns the schema in the schema definition language.

@@ -1,10 +1,12 @@
 //! Interfaces, global ids, and `node(id)`.
 
-use async_graphql::{Context, ID, Interface};
+use async_graphql::{Context, ID, Interface, Json};
+use serde_json::Value;
 
 use super::{
     context::ContextExt as _,
     query::{
+        annotation::{AnnotationSource, AnnotatorKind, SpanAnnotation, TraceAnnotation},
         project::Project,
         span::Span,
         trace::Trace,
@@ -14,8 +16,9 @@ use super::{
 };
 use crate::{
     domain::{
+        annotation::Target,
         api_key::KeyKind,
-        id::{ApiKeyId, GlobalId, ProjectId, SpanRowId, TraceRowId, UserId},
+        id::{AnnotationId, ApiKeyId, GlobalId, ProjectId, SpanRowId, TraceRowId, UserId},
         project::ProjectRef,
         scope::{Admin, OwnAccount, Role, SignedIn},
     },
@@ -33,6 +36,10 @@ pub(super) enum Node {
     Trace(Trace),
     /// A span.
     Span(Span),
+    /// What is said of a span.
+    SpanAnnotation(SpanAnnotation),
+    /// What is said of a trace.
+    TraceAnnotation(TraceAnnotation),
     /// A user.
     User(User),
     /// A role.
@@ -56,6 +63,27 @@ pub(super) enum ApiKey {
     SystemApiKey(SystemApiKey),
     /// A user key.
     UserApiKey(UserApiKey),
+}
+
+/// What is said of something.
+#[derive(Interface)]
+#[expect(clippy::duplicated_attributes, reason = "several fields are of one type")]
+#[graphql(
+    field(name = "name", ty = "&str", desc = "What is judged; `note` for notes."),
+    field(name = "annotator_kind", ty = "AnnotatorKind", desc = "Who judged."),
+    field(name = "label", ty = "Option<&str>", desc = "The judgement in a word."),
+    field(name = "score", ty = "Option<f64>", desc = "The judgement as a number."),
+    field(name = "explanation", ty = "Option<&str>", desc = "Why; the text of a note."),
+    field(name = "metadata", ty = "Json<Value>", desc = "Whatever else is known."),
+    field(name = "source", ty = "AnnotationSource", desc = "By which way it came."),
+    field(name = "identifier", ty = "&str", desc = "Tells several annotations of one name apart."),
+    field(name = "created_at", ty = "DateTime", desc = "When it was first said."),
+    field(name = "updated_at", ty = "DateTime", desc = "When it was last said."),
+    field(name = "user", ty = "Option<User>", desc = "Who said it, if anyone is known.")
+)]
+pub(super) enum Annotation {
+    /// What is said of a span.
+    SpanAnnotation(SpanAnnotation),
 }
 
 /// Returns a global id.
@@ -90,6 +118,14 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<No
         "Span" => {
             let span = ctx.loaders()?.span(SpanRowId(global.id)).await?;
             Node::Span(span.ok_or_else(|| Error::NotFound("Span not found".into()))?.into())
+        }
+        "SpanAnnotation" => {
+            let cx = ctx.cx()?;
+            Node::SpanAnnotation(service::annotations::get(&cx, Target::Span, AnnotationId(global.id)).await?.into())
+        }
+        "TraceAnnotation" => {
+            let cx = ctx.cx()?;
+            Node::TraceAnnotation(service::annotations::get(&cx, Target::Trace, AnnotationId(global.id)).await?.into())
         }
         "User" => Node::User(user(ctx, UserId(global.id)).await?),
         "UserRole" => {

@@ -128,7 +128,7 @@ def _is_ready(server: Server, process: subprocess.Popen[bytes], log: Path) -> bo
         return _is_open(server)
     try:
         return requests.get(f"{server.base_url}/readyz", timeout=2).status_code == 200
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 

@@ -35,6 +35,23 @@ export function Field({ label, hint, error, corner, className, ...input }: Field
   );
 }
 
+interface TextAreaFieldProps extends Omit<ComponentProps<"textarea">, "id"> {
+  readonly label: string;
+}
+
+/** A labelled text of several lines. */
+export function TextAreaField({ label, ...rest }: TextAreaFieldProps) {
+  const id = useId();
+  return (
+    <div className={styles["field"]}>
+      <div className={styles["top"]}>
+        <label htmlFor={id}>{label}</label>
+      </div>
+      <textarea {...rest} id={id} className={cx(styles["input"], styles["area"])} />
+    </div>
+  );
+}
+
 interface SearchFieldProps extends Omit<ComponentProps<"input">, "onChange" | "value" | "type"> {
   readonly label: string;
   readonly value: string;

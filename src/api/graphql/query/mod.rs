@@ -1,5 +1,6 @@
 //! The root of every query.
 
+pub(super) mod annotation;
 pub(super) mod project;
 pub(super) mod span;
 pub(super) mod trace;

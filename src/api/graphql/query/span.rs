@@ -14,12 +14,15 @@ use super::{
         node::global_id,
         scalar::{DateTime, SortDir},
     },
+    annotation::{self, AnnotationFilter, AnnotationSummary, SpanAnnotation, SpanAnnotationSort},
     project::{Project, count},
     trace::{Trace, project_of},
 };
 use crate::{
     domain::{
-        self, attributes,
+        self,
+        annotation::Target,
+        attributes,
         page::Cursor,
         span::{StatusCode, keys},
         time::UnixNanos,
@@ -257,6 +260,36 @@ impl Span {
         let items = page.items.iter().filter_map(|s| spans.get(&s.id).cloned()).collect();
         let page = domain::page::Page { items, next: page.next };
         Ok(window.connection(page, |s| Cursor { key: s.start.0, id: s.id.0 }, Span::from))
+    }
+
+    /// What is said of the span, but notes; by name unless sorted otherwise.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn span_annotations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order.")] sort: Option<SpanAnnotationSort>,
+        #[graphql(desc = "Which ones.")] filter: Option<AnnotationFilter>,
+    ) -> Result<Vec<SpanAnnotation>> {
+        let by = sort.map(Into::into);
+        let found = annotation::annotations(ctx, Target::Span, self.0.id.0, by, filter.as_ref()).await?;
+        Ok(found.into_iter().map(SpanAnnotation::from).collect())
+    }
+
+    /// What people wrote beside the span, oldest first.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn span_notes(&self, ctx: &Context<'_>) -> Result<Vec<SpanAnnotation>> {
+        annotation::notes(ctx, self.0.id.0).await
+    }
+
+    /// What the annotations come to, by name.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn span_annotation_summaries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones.")] filter: Option<AnnotationFilter>,
+    ) -> Result<Vec<AnnotationSummary>> {
+        let found = annotation::annotations(ctx, Target::Span, self.0.id.0, None, filter.as_ref()).await?;
+        Ok(annotation::summaries(&found))
     }
 
     /// The project.

@@ -13,12 +13,14 @@ use super::{
         node::global_id,
         scalar::{DateTime, SortDir},
     },
+    annotation::{self, AnnotationFilter, AnnotationSummary, TraceAnnotation, TraceAnnotationSort},
     project::{Project, count},
     span::Span,
 };
 use crate::{
     domain::{
         self,
+        annotation::Target,
         id::ProjectId,
         page::{Cursor, Order},
         span_filter::{SpanFilter, SpanSort},
@@ -119,6 +121,30 @@ impl Trace {
     /// The tokens of the completions of all spans.
     async fn token_count_completion(&self) -> f64 {
         count(self.0.completion_tokens)
+    }
+
+    /// What is said of the trace, but notes; by name unless sorted otherwise.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn trace_annotations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order.")] sort: Option<TraceAnnotationSort>,
+        #[graphql(desc = "Which ones.")] filter: Option<AnnotationFilter>,
+    ) -> Result<Vec<TraceAnnotation>> {
+        let by = sort.map(Into::into);
+        let found = annotation::annotations(ctx, Target::Trace, self.0.id.0, by, filter.as_ref()).await?;
+        Ok(found.into_iter().map(TraceAnnotation::from).collect())
+    }
+
+    /// What the annotations come to, by name.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    async fn trace_annotation_summaries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones.")] filter: Option<AnnotationFilter>,
+    ) -> Result<Vec<AnnotationSummary>> {
+        let found = annotation::annotations(ctx, Target::Trace, self.0.id.0, None, filter.as_ref()).await?;
+        Ok(annotation::summaries(&found))
     }
 
     /// The spans, earliest first.

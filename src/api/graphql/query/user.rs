@@ -40,9 +40,9 @@ impl User {
         self.0.password_needs_reset
     }
 
-    /// The e-mail address, unique and in lower case.
+    /// The e-mail address, unique and in lower case; null if the caller may not know it.
     async fn email(&self) -> Option<&str> {
-        Some(&self.0.email)
+        Some(self.0.email.as_str()).filter(|email| !email.is_empty())
     }
 
     /// The unique name.

@@ -3,9 +3,12 @@
 pub mod access_logs;
 pub mod alert_destinations;
 pub mod alerts;
+pub mod annotation_configs;
+pub mod annotations;
 pub mod api_keys;
 pub mod audit_logs;
 pub mod documented_api_keys;
+pub mod notes;
 pub mod otlp_span;
 pub mod projects;
 pub mod server;
@@ -24,6 +27,9 @@ pub fn routes() -> Routes {
         .merge(projects::routes())
         .merge(spans::routes())
         .merge(traces::routes())
+        .merge(annotations::routes())
+        .merge(notes::routes())
+        .merge(annotation_configs::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(documented_api_keys::routes())

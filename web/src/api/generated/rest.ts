@@ -491,6 +491,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/annotation_configs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists annotation configs, newest first
+         * @description A credential that is bound to projects sees those that its projects use.
+         */
+        get: operations["listAnnotationConfigs"];
+        put?: never;
+        /**
+         * Makes an annotation config
+         * @description A credential that is bound to projects may not.
+         */
+        post: operations["createAnnotationConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/annotation_configs/{config_identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns an annotation config by global id or name */
+        get: operations["getAnnotationConfig"];
+        /**
+         * Puts another in the place of an annotation config
+         * @description Its type may change, and its global id with it; the old id is still understood. A credential that is bound to
+         *     projects may not.
+         */
+        put: operations["updateAnnotationConfig"];
+        post?: never;
+        /**
+         * Deletes an annotation config, whichever projects use it
+         * @description Annotations that were made with it stay. A credential that is bound to projects may not.
+         */
+        delete: operations["deleteAnnotationConfig"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/document_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Annotates documents that spans retrieved
+         * @description An annotation of the same document, name and identifier is replaced. What is answered with 200 is stored.
+         */
+        post: operations["annotateSpanDocuments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects": {
         parameters: {
             query?: never;
@@ -523,6 +593,84 @@ export interface paths {
         post?: never;
         /** Deletes a project and all that it holds */
         delete: operations["deleteProject"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_identifier}/annotation_configs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the annotation configs that a project uses, newest first */
+        get: operations["getProjectAnnotationConfigs"];
+        /** Has a project use these annotation configs and no others */
+        put: operations["setProjectAnnotationConfigs"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_identifier}/annotation_configs/{config_identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Has a project use an annotation config beside those that it uses already */
+        put: operations["assignAnnotationConfigToProject"];
+        post?: never;
+        /** Has a project use an annotation config no longer */
+        delete: operations["unassignAnnotationConfigFromProject"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_identifier}/session_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists annotations of the sessions of a project, newest first */
+        get: operations["listSessionAnnotationsBySessionIds"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes annotations of the sessions of a project, notes among them
+         * @description Administrators delete everybody's, others their own.
+         */
+        delete: operations["deleteSessionAnnotations"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_identifier}/span_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists annotations of the spans of a project, newest first */
+        get: operations["listSpanAnnotationsBySpanIds"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes annotations of the spans of a project, notes among them
+         * @description Administrators delete everybody's, others their own.
+         */
+        delete: operations["deleteSpanAnnotations"];
         options?: never;
         head?: never;
         patch?: never;
@@ -566,6 +714,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_identifier}/trace_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists annotations of the traces of a project, newest first */
+        get: operations["listTraceAnnotationsByTraceIds"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes annotations of the traces of a project, notes among them
+         * @description Administrators delete everybody's, others their own.
+         */
+        delete: operations["deleteTraceAnnotations"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project_identifier}/traces": {
         parameters: {
             query?: never;
@@ -594,6 +763,80 @@ export interface paths {
         get: operations["getServer"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Annotates sessions
+         * @description An annotation of the same session, name and identifier is replaced. What is answered with 200 is stored.
+         */
+        post: operations["annotateSessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session_notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a note to a session */
+        post: operations["createSessionNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/span_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Annotates spans
+         * @description An annotation of the same span, name and identifier is replaced. What is answered with 200 is stored.
+         */
+        post: operations["annotateSpans"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/span_notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a note to a span */
+        post: operations["createSpanNote"];
         delete?: never;
         options?: never;
         head?: never;
@@ -636,6 +879,43 @@ export interface paths {
          * @description It is refused from this moment on, for good.
          */
         delete: operations["deleteSystemApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/trace_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Annotates traces
+         * @description An annotation of the same trace, name and identifier is replaced. What is answered with 200 is stored.
+         */
+        post: operations["annotateTraces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/trace_notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a note to a trace */
+        post: operations["createTraceNote"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -972,6 +1252,43 @@ export interface components {
             /** @description Where the next page begins; null at the end. */
             nextCursor: string | null;
         };
+        /** @description A batch of annotations. */
+        AnnotateSessionsRequestBody: {
+            /** @description At most 10,000. */
+            data: components["schemas"]["SessionAnnotationData"][];
+        };
+        /** @description A batch of annotations. */
+        AnnotateSpanDocumentsRequestBody: {
+            /** @description At most 10,000. */
+            data: components["schemas"]["SpanDocumentAnnotationData"][];
+        };
+        /** @description A batch of annotations. */
+        AnnotateSpansRequestBody: {
+            /** @description At most 10,000. */
+            data: components["schemas"]["SpanAnnotationData"][];
+        };
+        /** @description A batch of annotations. */
+        AnnotateTracesRequestBody: {
+            /** @description At most 10,000. */
+            data: components["schemas"]["TraceAnnotationData"][];
+        };
+        /** @description An annotation config with its id. */
+        AnnotationConfig: components["schemas"]["CreateAnnotationConfigData"] & {
+            /** @description Global id; its type is that of the config. */
+            id: string;
+        };
+        /** @description A judgement: in a word, as a number, in sentences. */
+        AnnotationResult: {
+            /** @description In sentences. */
+            explanation?: string | null;
+            /** @description In a word. */
+            label?: string | null;
+            /**
+             * Format: double
+             * @description As a number.
+             */
+            score?: number | null;
+        };
         /** @description A key without its secret. */
         ApiKey: {
             /** Format: date-time */
@@ -1065,6 +1382,46 @@ export interface components {
             /** @description `user`, `api_key`, `session`, `project` or `alert_destination`. */
             type: string;
         };
+        /** @description Asks for one of several labels. */
+        CategoricalAnnotationConfigData: {
+            /** @description Free text. */
+            description?: string | null;
+            /** @description Unique name; not `note`. */
+            name: string;
+            /** @description Which scores are the better ones. */
+            optimization_direction: components["schemas"]["OptimizationDirection"];
+            /** @description The labels, each once; at most 1000. */
+            values: components["schemas"]["CategoricalAnnotationValue"][];
+        };
+        /** @description One of the labels to choose from. */
+        CategoricalAnnotationValue: {
+            /** @description The label. */
+            label: string;
+            /**
+             * Format: double
+             * @description The score that it stands for.
+             */
+            score?: number | null;
+        };
+        /** @description Asks for a number. */
+        ContinuousAnnotationConfigData: {
+            /** @description Free text. */
+            description?: string | null;
+            /**
+             * Format: double
+             * @description The lowest score.
+             */
+            lower_bound?: number | null;
+            /** @description Unique name; not `note`. */
+            name: string;
+            /** @description Which scores are the better ones. */
+            optimization_direction: components["schemas"]["OptimizationDirection"];
+            /**
+             * Format: double
+             * @description The highest score; above the lowest.
+             */
+            upper_bound?: number | null;
+        };
         /** @description Requests from a country. */
         CountryUsage: {
             /** @description ISO 3166-1 alpha-2; null for addresses that the database does not know. */
@@ -1090,6 +1447,17 @@ export interface components {
             /** @description Where a webhook goes: `http` or `https`. */
             url?: string | null;
         };
+        /** @description An annotation config, by its `type`. */
+        CreateAnnotationConfigData: (components["schemas"]["CategoricalAnnotationConfigData"] & {
+            /** @enum {string} */
+            type: "CATEGORICAL";
+        }) | (components["schemas"]["ContinuousAnnotationConfigData"] & {
+            /** @enum {string} */
+            type: "CONTINUOUS";
+        }) | (components["schemas"]["FreeformAnnotationConfigData"] & {
+            /** @enum {string} */
+            type: "FREEFORM";
+        });
         /** @description What makes a key. */
         CreateApiKeyRequestBody: {
             data: components["schemas"]["ApiKeyData"];
@@ -1129,6 +1497,18 @@ export interface components {
             /** @description Unique name. */
             name: string;
         };
+        /** @description A note. */
+        CreateSessionNoteRequestBody: {
+            data: components["schemas"]["SessionNoteData"];
+        };
+        /** @description A note. */
+        CreateSpanNoteRequestBody: {
+            data: components["schemas"]["SpanNoteData"];
+        };
+        /** @description A note. */
+        CreateTraceNoteRequestBody: {
+            data: components["schemas"]["TraceNoteData"];
+        };
         /** @description A new user. */
         CreateUserData: {
             /**
@@ -1167,6 +1547,14 @@ export interface components {
             key: string;
         };
         /** @description `data` around one thing. */
+        DataBody_AnnotationConfig: {
+            /** @description An annotation config with its id. */
+            data: components["schemas"]["CreateAnnotationConfigData"] & {
+                /** @description Global id; its type is that of the config. */
+                id: string;
+            };
+        };
+        /** @description `data` around one thing. */
         DataBody_CreatedApiKey: {
             /** @description A key that was just made, with its secret: shown here and never again. */
             data: components["schemas"]["ApiKey"] & {
@@ -1175,6 +1563,14 @@ export interface components {
                  * @description The secret.
                  */
                 key: string;
+            };
+        };
+        /** @description `data` around one thing. */
+        DataBody_InsertedAnnotation: {
+            /** @description An annotation that was written. */
+            data: {
+                /** @description Global id. */
+                id: string;
             };
         };
         /** @description `data` around one thing. */
@@ -1228,6 +1624,13 @@ export interface components {
             }[];
         };
         /** @description `data` around one thing. */
+        DataBody_Vec_InsertedAnnotation: {
+            data: {
+                /** @description Global id. */
+                id: string;
+            }[];
+        };
+        /** @description `data` around one thing. */
         DataBody_Vec_SessionView: {
             data: {
                 /** Format: date-time */
@@ -1260,6 +1663,34 @@ export interface components {
             detail: string;
             /** @description Name of the field, parameter or header. */
             field: string;
+        };
+        /** @description Asks for a text. */
+        FreeformAnnotationConfigData: {
+            /** @description Free text. */
+            description?: string | null;
+            /**
+             * Format: double
+             * @description The lowest score.
+             */
+            lower_bound?: number | null;
+            /** @description Unique name; not `note`. */
+            name: string;
+            optimization_direction?: components["schemas"]["OptimizationDirection"] | null;
+            /**
+             * Format: double
+             * @description From where on a score counts as good.
+             */
+            threshold?: number | null;
+            /**
+             * Format: double
+             * @description The highest score; above the lowest.
+             */
+            upper_bound?: number | null;
+        };
+        /** @description An annotation that was written. */
+        InsertedAnnotation: {
+            /** @description Global id. */
+            id: string;
         };
         /** @description The sums of an interval. */
         IntervalUsage: components["schemas"]["UsageSums"] & {
@@ -1367,6 +1798,16 @@ export interface components {
             ingestPerMinute?: number | null;
         };
         /** @description `data` and `next_cursor`. */
+        ListBody_AnnotationConfig: {
+            /** @description The rows. */
+            data: (components["schemas"]["CreateAnnotationConfigData"] & {
+                /** @description Global id; its type is that of the config. */
+                id: string;
+            })[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
         ListBody_OtlpSpan: {
             /** @description The rows. */
             data: {
@@ -1411,6 +1852,43 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description `data` and `next_cursor`. */
+        ListBody_SessionAnnotation: {
+            /** @description The rows. */
+            data: {
+                /** @description `LLM`, `CODE` or `HUMAN`. */
+                annotator_kind: string;
+                /**
+                 * Format: date-time
+                 * @description When it was first said.
+                 */
+                created_at: string;
+                /** @description Global id. */
+                id: string;
+                /** @description Tells several annotations of one name apart. */
+                identifier: string;
+                /** @description Whatever else is known. */
+                metadata: {
+                    [key: string]: unknown;
+                };
+                /** @description What is judged. */
+                name: string;
+                /** @description The judgement. */
+                result: components["schemas"]["AnnotationResult"];
+                session_id: string;
+                /** @description `API` or `APP`. */
+                source: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last said.
+                 */
+                updated_at: string;
+                /** @description Global id of who said it; null if nobody is known. */
+                user_id: string | null;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
         ListBody_Span: {
             /** @description The rows. */
             data: {
@@ -1430,6 +1908,80 @@ export interface components {
                 start_time: string;
                 status_code: string;
                 status_message: string;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_SpanAnnotation: {
+            /** @description The rows. */
+            data: {
+                /** @description `LLM`, `CODE` or `HUMAN`. */
+                annotator_kind: string;
+                /**
+                 * Format: date-time
+                 * @description When it was first said.
+                 */
+                created_at: string;
+                /** @description Global id. */
+                id: string;
+                /** @description Tells several annotations of one name apart. */
+                identifier: string;
+                /** @description Whatever else is known. */
+                metadata: {
+                    [key: string]: unknown;
+                };
+                /** @description What is judged. */
+                name: string;
+                /** @description The judgement. */
+                result: components["schemas"]["AnnotationResult"];
+                /** @description `API` or `APP`. */
+                source: string;
+                span_id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last said.
+                 */
+                updated_at: string;
+                /** @description Global id of who said it; null if nobody is known. */
+                user_id: string | null;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_TraceAnnotation: {
+            /** @description The rows. */
+            data: {
+                /** @description `LLM`, `CODE` or `HUMAN`. */
+                annotator_kind: string;
+                /**
+                 * Format: date-time
+                 * @description When it was first said.
+                 */
+                created_at: string;
+                /** @description Global id. */
+                id: string;
+                /** @description Tells several annotations of one name apart. */
+                identifier: string;
+                /** @description Whatever else is known. */
+                metadata: {
+                    [key: string]: unknown;
+                };
+                /** @description What is judged. */
+                name: string;
+                /** @description The judgement. */
+                result: components["schemas"]["AnnotationResult"];
+                /** @description `API` or `APP`. */
+                source: string;
+                trace_id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last said.
+                 */
+                updated_at: string;
+                /** @description Global id of who said it; null if nobody is known. */
+                user_id: string | null;
             }[];
             /** @description Where the next page begins; null at the end. */
             next_cursor: string | null;
@@ -1504,6 +2056,11 @@ export interface components {
              */
             password?: string;
         };
+        /**
+         * @description Which scores are the better ones.
+         * @enum {string}
+         */
+        OptimizationDirection: "MINIMIZE" | "MAXIMIZE" | "NONE";
         /** @description A value in OTLP form: one member is set. */
         OtlpAnyValue: {
             array_value?: components["schemas"]["OtlpArrayValue"] | null;
@@ -1735,6 +2292,57 @@ export interface components {
              */
             page_size: number;
         };
+        SessionAnnotation: {
+            /** @description `LLM`, `CODE` or `HUMAN`. */
+            annotator_kind: string;
+            /**
+             * Format: date-time
+             * @description When it was first said.
+             */
+            created_at: string;
+            /** @description Global id. */
+            id: string;
+            /** @description Tells several annotations of one name apart. */
+            identifier: string;
+            /** @description Whatever else is known. */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description What is judged. */
+            name: string;
+            /** @description The judgement. */
+            result: components["schemas"]["AnnotationResult"];
+            session_id: string;
+            /** @description `API` or `APP`. */
+            source: string;
+            /**
+             * Format: date-time
+             * @description When it was last said.
+             */
+            updated_at: string;
+            /** @description Global id of who said it; null if nobody is known. */
+            user_id: string | null;
+        };
+        SessionAnnotationData: {
+            annotator_kind: ("LLM" | "CODE" | "HUMAN") & Record<string, never>;
+            /** @description Tells several annotations of one name apart. */
+            identifier?: string;
+            /** @description Whatever else is known. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What is judged. With the identifier it is unique: what is said again replaces what was said before. */
+            name: string;
+            result?: components["schemas"]["AnnotationResult"] | null;
+            session_id: string;
+        };
+        SessionNoteData: {
+            /** @description Replaces the note of the same identifier; without one it is a further note. */
+            identifier?: string;
+            /** @description The text. */
+            note: string;
+            session_id: string;
+        };
         /** @description A login session. */
         SessionView: {
             /** Format: date-time */
@@ -1751,6 +2359,11 @@ export interface components {
              */
             last_used_at: string;
             user_agent?: string | null;
+        };
+        /** @description Which annotation configs a project uses. */
+        SetProjectAnnotationConfigsRequestBody: {
+            /** @description Global ids; at most 1000. */
+            annotation_config_ids: string[];
         };
         /** @description A span. */
         Span: {
@@ -1771,10 +2384,72 @@ export interface components {
             status_code: string;
             status_message: string;
         };
+        SpanAnnotation: {
+            /** @description `LLM`, `CODE` or `HUMAN`. */
+            annotator_kind: string;
+            /**
+             * Format: date-time
+             * @description When it was first said.
+             */
+            created_at: string;
+            /** @description Global id. */
+            id: string;
+            /** @description Tells several annotations of one name apart. */
+            identifier: string;
+            /** @description Whatever else is known. */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description What is judged. */
+            name: string;
+            /** @description The judgement. */
+            result: components["schemas"]["AnnotationResult"];
+            /** @description `API` or `APP`. */
+            source: string;
+            span_id: string;
+            /**
+             * Format: date-time
+             * @description When it was last said.
+             */
+            updated_at: string;
+            /** @description Global id of who said it; null if nobody is known. */
+            user_id: string | null;
+        };
+        SpanAnnotationData: {
+            annotator_kind: ("LLM" | "CODE" | "HUMAN") & Record<string, never>;
+            /** @description Tells several annotations of one name apart. */
+            identifier?: string;
+            /** @description Whatever else is known. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What is judged. With the identifier it is unique: what is said again replaces what was said before. */
+            name: string;
+            result?: components["schemas"]["AnnotationResult"] | null;
+            span_id: string;
+        };
         /** @description Ids of a span. */
         SpanContext: {
             span_id: string;
             trace_id: string;
+        };
+        SpanDocumentAnnotationData: {
+            annotator_kind: ("LLM" | "CODE" | "HUMAN") & Record<string, never>;
+            /**
+             * Format: int32
+             * @description Which of the documents that the span retrieved, from 0.
+             */
+            document_position: number;
+            /** @description Tells several annotations of one name apart. */
+            identifier?: string;
+            /** @description Whatever else is known. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What is judged. With the identifier it is unique: what is said again replaces what was said before. */
+            name: string;
+            result?: components["schemas"]["AnnotationResult"] | null;
+            span_id: string;
         };
         /** @description Something that happened during a span. */
         SpanEvent: {
@@ -1784,6 +2459,13 @@ export interface components {
             name: string;
             /** Format: date-time */
             timestamp: string;
+        };
+        SpanNoteData: {
+            /** @description Replaces the note of the same identifier; without one it is a further note. */
+            identifier?: string;
+            /** @description The text. */
+            note: string;
+            span_id: string;
         };
         /** @description Why there are no tokens (RFC 6749, section 5.2). */
         TokenError: {
@@ -1817,6 +2499,50 @@ export interface components {
             /** @description Always `Bearer`. */
             token_type: string;
         };
+        TraceAnnotation: {
+            /** @description `LLM`, `CODE` or `HUMAN`. */
+            annotator_kind: string;
+            /**
+             * Format: date-time
+             * @description When it was first said.
+             */
+            created_at: string;
+            /** @description Global id. */
+            id: string;
+            /** @description Tells several annotations of one name apart. */
+            identifier: string;
+            /** @description Whatever else is known. */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description What is judged. */
+            name: string;
+            /** @description The judgement. */
+            result: components["schemas"]["AnnotationResult"];
+            /** @description `API` or `APP`. */
+            source: string;
+            trace_id: string;
+            /**
+             * Format: date-time
+             * @description When it was last said.
+             */
+            updated_at: string;
+            /** @description Global id of who said it; null if nobody is known. */
+            user_id: string | null;
+        };
+        TraceAnnotationData: {
+            annotator_kind: ("LLM" | "CODE" | "HUMAN") & Record<string, never>;
+            /** @description Tells several annotations of one name apart. */
+            identifier?: string;
+            /** @description Whatever else is known. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What is judged. With the identifier it is unique: what is said again replaces what was said before. */
+            name: string;
+            result?: components["schemas"]["AnnotationResult"] | null;
+            trace_id: string;
+        };
         /** @description A trace. */
         TraceData: {
             /** Format: date-time */
@@ -1833,6 +2559,13 @@ export interface components {
             token_count_prompt: number;
             /** Format: int64 */
             token_count_total: number;
+            trace_id: string;
+        };
+        TraceNoteData: {
+            /** @description Replaces the note of the same identifier; without one it is a further note. */
+            identifier?: string;
+            /** @description The text. */
+            note: string;
             trace_id: string;
         };
         /** @description A span within a trace, in short. */
@@ -3616,6 +4349,428 @@ export interface operations {
             };
         };
     };
+    listAnnotationConfigs: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createAnnotationConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAnnotationConfigData"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getAnnotationConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    updateAnnotationConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAnnotationConfigData"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteAnnotationConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    annotateSpanDocuments: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whether everything must be there already. If so, the answer holds the ids; if not, it holds none, and what is said
+                 *     of something that has not arrived yet is kept for a day and applied when it arrives.
+                 */
+                sync?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotateSpanDocumentsRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_InsertedAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     getProjects: {
         parameters: {
             query?: {
@@ -3934,6 +5089,589 @@ export interface operations {
             };
         };
     };
+    getProjectAnnotationConfigs: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    setProjectAnnotationConfigs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetProjectAnnotationConfigsRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_AnnotationConfig"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    assignAnnotationConfigToProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+                /** @description Global id or name */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    unassignAnnotationConfigFromProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+                /** @description Global id or name */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listSessionAnnotationsBySessionIds: {
+        parameters: {
+            query?: {
+                session_ids?: string[];
+                /** @description With one of these identifiers. */
+                identifier?: string[];
+                /** @description With one of these names. */
+                include_annotation_names?: string[];
+                /** @description With none of these names. */
+                exclude_annotation_names?: string[];
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_SessionAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteSessionAnnotations: {
+        parameters: {
+            query?: {
+                /** @description With this name. */
+                name?: string;
+                /** @description With this identifier. */
+                identifier?: string;
+                /** @description By this kind of annotator. */
+                annotator_kind?: "LLM" | "CODE" | "HUMAN";
+                /** @description First said at or after. */
+                start_time?: string;
+                /** @description First said before. */
+                end_time?: string;
+                /** @description Whether annotations of any time are meant; without it both ends of a time range are demanded. */
+                delete_all?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listSpanAnnotationsBySpanIds: {
+        parameters: {
+            query?: {
+                span_ids?: string[];
+                /** @description With one of these identifiers. */
+                identifier?: string[];
+                /** @description With one of these names. */
+                include_annotation_names?: string[];
+                /** @description With none of these names. */
+                exclude_annotation_names?: string[];
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_SpanAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteSpanAnnotations: {
+        parameters: {
+            query?: {
+                /** @description With this name. */
+                name?: string;
+                /** @description With this identifier. */
+                identifier?: string;
+                /** @description By this kind of annotator. */
+                annotator_kind?: "LLM" | "CODE" | "HUMAN";
+                /** @description First said at or after. */
+                start_time?: string;
+                /** @description First said before. */
+                end_time?: string;
+                /** @description Whether annotations of any time are meant; without it both ends of a time range are demanded. */
+                delete_all?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     getSpans: {
         parameters: {
             query?: {
@@ -4112,6 +5850,159 @@ export interface operations {
             };
         };
     };
+    listTraceAnnotationsByTraceIds: {
+        parameters: {
+            query?: {
+                trace_ids?: string[];
+                /** @description With one of these identifiers. */
+                identifier?: string[];
+                /** @description With one of these names. */
+                include_annotation_names?: string[];
+                /** @description With none of these names. */
+                exclude_annotation_names?: string[];
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_TraceAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteTraceAnnotations: {
+        parameters: {
+            query?: {
+                /** @description With this name. */
+                name?: string;
+                /** @description With this identifier. */
+                identifier?: string;
+                /** @description By this kind of annotator. */
+                annotator_kind?: "LLM" | "CODE" | "HUMAN";
+                /** @description First said at or after. */
+                start_time?: string;
+                /** @description First said before. */
+                end_time?: string;
+                /** @description Whether annotations of any time are meant; without it both ends of a time range are demanded. */
+                delete_all?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     listProjectTraces: {
         parameters: {
             query?: {
@@ -4218,6 +6109,294 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    annotateSessions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whether everything must be there already. If so, the answer holds the ids; if not, it holds none, and what is said
+                 *     of something that has not arrived yet is kept for a day and applied when it arrives.
+                 */
+                sync?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotateSessionsRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_InsertedAnnotation"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createSessionNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSessionNoteRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_InsertedAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    annotateSpans: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whether everything must be there already. If so, the answer holds the ids; if not, it holds none, and what is said
+                 *     of something that has not arrived yet is kept for a day and applied when it arrives.
+                 */
+                sync?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotateSpansRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_InsertedAnnotation"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createSpanNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSpanNoteRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_InsertedAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Too many requests of this credential */
             429: {
@@ -4359,6 +6538,150 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    annotateTraces: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whether everything must be there already. If so, the answer holds the ids; if not, it holds none, and what is said
+                 *     of something that has not arrived yet is kept for a day and applied when it arrives.
+                 */
+                sync?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotateTracesRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_InsertedAnnotation"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createTraceNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateTraceNoteRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_InsertedAnnotation"];
+                };
             };
             /** @description No valid credential */
             401: {

@@ -7,6 +7,8 @@ import { CopyableId, CopyButton } from "@/components/copy";
 import { SearchField } from "@/components/field";
 import { JsonTree } from "@/components/json-tree";
 import { FailureState, Notice, SkeletonRows } from "@/components/states";
+import { SpanAnnotations } from "@/features/annotations/annotations";
+import { annotationsOptions } from "@/features/annotations/queries";
 import { formatComplete, formatCount, formatLatency } from "@/lib/format";
 import { parseAttributes } from "./attributes";
 import { KindIcon, kindOf } from "./kind";
@@ -15,7 +17,7 @@ import { SpanInfo } from "./span-info";
 import { StatusIcon } from "./status";
 import styles from "./span-panel.module.css";
 
-const tabs = ["info", "attributes", "events"] as const;
+const tabs = ["info", "attributes", "events", "annotations"] as const;
 export type SpanTab = (typeof tabs)[number];
 
 export function isSpanTab(value: string | null): value is SpanTab {
@@ -60,6 +62,8 @@ export function SpanPanel({ id, tab, onTab, onBack }: SpanPanelProps) {
 
 function Loaded({ span, tab, onTab }: { readonly span: SpanDetails; readonly tab: SpanTab; readonly onTab: (tab: SpanTab) => void }) {
   const attributes = useMemo(() => parseAttributes(span.attributes), [span.attributes]);
+  const said = useQuery(annotationsOptions(span.id)).data;
+  const sayings = (said?.spanAnnotations.length ?? 0) + (said?.spanNotes.length ?? 0);
   const exceptions = span.events.filter(isException).length;
   return (
     <>
@@ -105,6 +109,10 @@ function Loaded({ span, tab, onTab }: { readonly span: SpanDetails; readonly tab
             Events
             {span.events.length > 0 && <span className={exceptions > 0 ? styles["countBad"] : styles["count"]}>{span.events.length}</span>}
           </Tab>
+          <Tab id="annotations" className={styles["tab"] ?? ""}>
+            Annotations
+            {sayings > 0 && <span className={styles["count"]}>{sayings}</span>}
+          </Tab>
         </TabList>
         <TabPanel id="info" className={styles["content"] ?? ""}>
           {span.statusCode === "ERROR" && <Notice tone="danger">{span.statusMessage || "This span ended with an error and no message."}</Notice>}
@@ -115,6 +123,9 @@ function Loaded({ span, tab, onTab }: { readonly span: SpanDetails; readonly tab
         </TabPanel>
         <TabPanel id="events" className={styles["content"] ?? ""}>
           {span.events.length === 0 ? <p className={styles["none"]}>No events were recorded.</p> : <Events events={span.events} start={span.startTime} />}
+        </TabPanel>
+        <TabPanel id="annotations" className={styles["content"] ?? ""}>
+          <SpanAnnotations spanId={span.id} />
         </TabPanel>
       </Tabs>
     </>
