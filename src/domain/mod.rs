@@ -12,6 +12,7 @@ pub mod change;
 pub mod client_address;
 pub mod demand;
 pub mod id;
+pub mod incoming;
 pub mod page;
 pub mod plan;
 pub mod project;

@@ -46,6 +46,14 @@ pub async fn run(db: &Db, clock: &Clock) -> Result<()> {
                 break;
             }
         }
+        loop {
+            let mut tx = db.begin().await?;
+            let removed = store::projects::purge_annotations(tx.conn(), project, SLICE).await?;
+            tx.commit().await?;
+            if removed == 0 {
+                break;
+            }
+        }
         let mut tx = db.begin().await?;
         store::projects::purge_rest(tx.conn(), project).await?;
         tx.commit().await?;

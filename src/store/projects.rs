@@ -318,6 +318,20 @@ pub async fn purge_traces(conn: Conn<'_>, id: ProjectId, limit: i64) -> Result<u
     Ok(rows)
 }
 
+/// Removes up to `limit` annotations of a deleted project; returns how many there were.
+pub async fn purge_annotations(conn: Conn<'_>, id: ProjectId, limit: i64) -> Result<u64> {
+    let rows = on!(conn, |c| sqlx::query(sql!(
+        "DELETE FROM annotations
+         WHERE id IN (SELECT id FROM annotations WHERE project_id = $1 LIMIT $2)"
+    ))
+    .bind(id)
+    .bind(limit)
+    .execute(c)
+    .await
+    .map(|r| r.rows_affected()))?;
+    Ok(rows)
+}
+
 /// Removes what is left of a deleted project once its spans and traces are gone.
 pub async fn purge_rest(mut conn: Conn<'_>, id: ProjectId) -> Result<()> {
     for statement in [
