@@ -32,6 +32,8 @@ row_ids! {
     SpanRowId,
     /// Row id of a stored trace.
     TraceRowId,
+    /// Row id of a session: a conversation that traces belong to.
+    ProjectSessionId,
     /// Row id of an alert.
     AlertId,
     /// Row id of what alerts are told to.

@@ -16,6 +16,7 @@ pub mod incoming;
 pub mod page;
 pub mod plan;
 pub mod project;
+pub mod project_session;
 pub mod request_id;
 pub mod scope;
 pub mod secret;

@@ -31,6 +31,7 @@ pub mod auth_changes;
 pub mod deployment;
 pub mod login_failures;
 pub mod password_reset;
+pub mod project_sessions;
 pub mod projects;
 pub mod rate_leases;
 pub mod relocation;

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::QueryBuilder;
+use sqlx::{Database, QueryBuilder};
 
 use super::{
-    push_in,
+    push_in, push_projects,
     roll_down::{
         Counted, Measured, delete_annotations, delete_traces, lock_traces, measure, settle_sessions, shrink_sessions,
         subtract, take_turn, update_trace,
@@ -17,7 +17,8 @@ use super::{
 use crate::{
     db::{Conn, on, sql},
     domain::{
-        id::{ProjectId, SpanRowId, TraceId, TraceRowId},
+        id::{ProjectId, ProjectSessionId, SpanId, SpanRowId, TraceId, TraceRowId},
+        project::Projects,
         time::UnixNanos,
     },
     error::Result,
@@ -133,7 +134,7 @@ pub(super) async fn delete_spans(
 }
 
 /// Removes a session whose traces are gone, whatever spans of other traces name it.
-pub async fn remove_session(mut conn: Conn<'_>, project: ProjectId, id: i64) -> Result<()> {
+pub async fn remove_session(mut conn: Conn<'_>, project: ProjectId, id: ProjectSessionId) -> Result<()> {
     take_turn(conn.reborrow(), project).await?;
     on!(&mut conn, |c| sqlx::query(sql!(
         "DELETE FROM project_sessions
@@ -144,16 +145,18 @@ pub async fn remove_session(mut conn: Conn<'_>, project: ProjectId, id: i64) -> 
     .execute(&mut **c)
     .await
     .map(|_| ()))?;
-    delete_annotations(&mut conn, &[3], std::iter::once(id)).await
+    delete_annotations(&mut conn, &[3], std::iter::once(id.0)).await
 }
 
 /// Which traces of a project are removed together.
 #[derive(Clone, Copy, Debug)]
 pub enum Range {
     /// Those that started within the bounds: at or after the first, before the second.
-    Started(Option<UnixNanos>, UnixNanos),
+    Started(UnixNanos, UnixNanos),
+    /// The one that is named by start and row id, and those before it.
+    UpTo(UnixNanos, i64),
     /// Those of a session.
-    Session(i64),
+    Session(ProjectSessionId),
 }
 
 /// A trace on the list of what is removed next.
@@ -163,33 +166,82 @@ pub struct Next {
     pub id: TraceRowId,
     /// OpenTelemetry id.
     pub trace_id: TraceId,
+    /// Start of the earliest span.
+    pub start: UnixNanos,
     /// Spans.
     pub spans: i64,
 }
 
-/// Lists traces of a range, oldest first.
-pub async fn list_next(conn: Conn<'_>, project: ProjectId, range: Range, limit: i64) -> Result<Vec<Next>> {
-    let rows: Vec<(TraceRowId, Vec<u8>, i64)> = on!(conn, |c| {
-        let mut query = QueryBuilder::new("SELECT id, trace_id, span_count FROM traces WHERE project_id = ");
-        query.push_bind(project.0);
-        match range {
-            Range::Started(from, to) => {
-                if let Some(from) = from {
-                    query.push(" AND start_time_unix_nano >= ").push_bind(from.0);
-                }
-                query.push(" AND start_time_unix_nano < ").push_bind(to.0);
-            }
-            Range::Session(id) => {
-                query.push(" AND project_session_id = ").push_bind(id);
-            }
+/// Lists traces of a range, oldest first, that come after a place in that order.
+pub async fn list_next(
+    conn: Conn<'_>,
+    project: ProjectId,
+    range: Range,
+    after: Option<(UnixNanos, TraceRowId)>,
+    limit: i64,
+) -> Result<Vec<Next>> {
+    let rows: Vec<(TraceRowId, Vec<u8>, UnixNanos, i64)> = on!(conn, |c| {
+        let mut query = QueryBuilder::new("SELECT id, trace_id, start_time_unix_nano, span_count FROM traces");
+        push_range(&mut query, project, range);
+        if let Some((start, id)) = after {
+            query.push(" AND (start_time_unix_nano, id) > (").push_bind(start.0).push(", ").push_bind(id.0).push(")");
         }
         query.push(" ORDER BY start_time_unix_nano, id LIMIT ").push_bind(limit);
         query.build_query_as().fetch_all(c).await
     })?;
     Ok(rows
         .into_iter()
-        .filter_map(|(id, trace_id, spans)| Some(Next { id, trace_id: TraceId::from_slice(&trace_id)?, spans }))
+        .filter_map(|(id, trace_id, start, spans)| {
+            Some(Next { id, trace_id: TraceId::from_slice(&trace_id)?, start, spans })
+        })
         .collect())
+}
+
+fn push_range<DB: Database>(query: &mut QueryBuilder<DB>, project: ProjectId, range: Range)
+where
+    for<'a> i64: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
+{
+    query.push(" WHERE project_id = ").push_bind(project.0);
+    match range {
+        Range::Started(from, to) => {
+            query.push(" AND start_time_unix_nano >= ").push_bind(from.0);
+            query.push(" AND start_time_unix_nano < ").push_bind(to.0);
+        }
+        Range::UpTo(start, id) => {
+            query.push(" AND (start_time_unix_nano, id) <= (").push_bind(start.0).push(", ").push_bind(id).push(")");
+        }
+        Range::Session(id) => {
+            query.push(" AND project_session_id = ").push_bind(id.0);
+        }
+    }
+}
+
+/// How a span is named.
+#[derive(Clone, Copy, Debug)]
+pub enum SpanRef {
+    /// By row id.
+    Row(SpanRowId),
+    /// By OpenTelemetry id alone, which is unique by chance only.
+    Otel(SpanId),
+}
+
+/// Finds a span of a living project; two, where the name fits several.
+pub async fn locate(conn: Conn<'_>, access: &Projects, span: SpanRef) -> Result<Vec<(SpanRowId, ProjectId)>> {
+    Ok(on!(conn, |c| {
+        let mut query = QueryBuilder::new(
+            "SELECT s.id, s.project_id
+             FROM spans s
+             JOIN projects p ON p.id = s.project_id AND p.deleted_at IS NULL
+             WHERE ",
+        );
+        match span {
+            SpanRef::Row(id) => query.push("s.id = ").push_bind(id.0),
+            SpanRef::Otel(id) => query.push("s.span_id = ").push_bind(id.0.to_vec()),
+        };
+        push_projects(&mut query, "s.project_id", access);
+        query.push(" LIMIT 2");
+        query.build_query_as().fetch_all(c).await
+    })?)
 }
 
 #[cfg(test)]

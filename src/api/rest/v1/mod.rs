@@ -6,7 +6,9 @@ pub mod alerts;
 pub mod api_keys;
 pub mod audit_logs;
 pub mod documented_api_keys;
+pub mod new_spans;
 pub mod otlp_span;
+pub mod project_sessions;
 pub mod projects;
 pub mod server;
 pub mod spans;
@@ -24,6 +26,8 @@ pub fn routes() -> Routes {
         .merge(projects::routes())
         .merge(spans::routes())
         .merge(traces::routes())
+        .merge(new_spans::routes())
+        .merge(project_sessions::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(documented_api_keys::routes())
