@@ -1,10 +1,11 @@
-//! The command line: `serve` (also without a word), `migrate`, `user`, `api-key`, `provision`, `schema`, `healthcheck`.
+//! The command line: `serve` (also without a word), `migrate`, `user`, `api-key`, `provision`, `retention`, `schema`, `healthcheck`.
 
 mod api_key;
 mod healthcheck;
 mod migrate;
 mod password;
 mod provision;
+mod retention;
 mod schema;
 mod serve;
 mod user;
@@ -47,6 +48,8 @@ enum Command {
     ApiKey(api_key::Args),
     /// Bring users and system keys to what a file says, on the database directly
     Provision(provision::Args),
+    /// Carry out the retention policies now, on the database directly
+    Retention(retention::Args),
     /// Print a generated document
     Schema(schema::Args),
     /// Ask a running server on this machine whether it is alive
@@ -104,6 +107,7 @@ fn run(command: Command, environment: Vec<(OsString, OsString)>) -> Result<()> {
         Command::User(args) => block_on(user::run(args)),
         Command::ApiKey(args) => block_on(api_key::run(args)),
         Command::Provision(args) => block_on(provision::run(args, environment.into_iter().collect())),
+        Command::Retention(args) => block_on(retention::run(args)),
         Command::Schema(args) => schema::run(&args),
         Command::Healthcheck { config } => block_on(healthcheck::run(checked(*config)?)),
     }

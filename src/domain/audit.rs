@@ -102,6 +102,12 @@ actions! {
     ProjectUpdate = "project.update",
     /// A project was deleted.
     ProjectDelete = "project.delete",
+    /// A retention policy was made.
+    RetentionPolicyCreate = "retention_policy.create",
+    /// A retention policy was changed.
+    RetentionPolicyUpdate = "retention_policy.update",
+    /// A retention policy was deleted.
+    RetentionPolicyDelete = "retention_policy.delete",
     /// Alerts got a destination.
     DestinationCreate = "alert_destination.create",
     /// A destination of alerts was changed.

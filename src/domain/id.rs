@@ -34,6 +34,8 @@ row_ids! {
     TraceRowId,
     /// Row id of a session: a conversation that traces belong to.
     ProjectSessionId,
+    /// Row id of a retention policy; 0 is the default one.
+    RetentionPolicyId,
     /// Row id of an alert.
     AlertId,
     /// Row id of what alerts are told to.

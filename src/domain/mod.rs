@@ -18,6 +18,7 @@ pub mod plan;
 pub mod project;
 pub mod project_session;
 pub mod request_id;
+pub mod retention;
 pub mod scope;
 pub mod secret;
 pub mod session;

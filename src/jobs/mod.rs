@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod auth_changes;
 pub mod housekeeping;
 pub mod rate_leases;
+pub mod retention;
 
 use std::{future::Future, time::Duration};
 

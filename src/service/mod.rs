@@ -17,6 +17,7 @@ pub mod project_sessions;
 pub mod projects;
 pub mod provision;
 pub mod removal;
+pub mod retention;
 pub mod sessions;
 pub mod spans;
 pub mod traces;

@@ -36,6 +36,7 @@ pub mod projects;
 pub mod rate_leases;
 pub mod relocation;
 pub mod removal;
+pub mod retention;
 pub mod roll_down;
 pub mod sessions;
 pub mod span_batch;

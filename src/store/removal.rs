@@ -197,6 +197,16 @@ pub async fn list_next(
         .collect())
 }
 
+/// Counts what a range holds.
+pub async fn count(conn: Conn<'_>, project: ProjectId, range: Range) -> Result<Removed> {
+    let (traces, spans): (i64, i64) = on!(conn, |c| {
+        let mut query = QueryBuilder::new("SELECT COUNT(*), CAST(COALESCE(SUM(span_count), 0) AS BIGINT) FROM traces");
+        push_range(&mut query, project, range);
+        query.build_query_as().fetch_one(c).await
+    })?;
+    Ok(Removed { spans: spans.unsigned_abs(), traces: traces.unsigned_abs() })
+}
+
 fn push_range<DB: Database>(query: &mut QueryBuilder<DB>, project: ProjectId, range: Range)
 where
     for<'a> i64: sqlx::Encode<'a, DB> + sqlx::Type<DB>,

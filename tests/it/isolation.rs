@@ -49,6 +49,12 @@ async fn realm(app: &TestApp, name: &'static str, trace: u64) -> Realm {
     let session = text(&sessions["data"][0], "id").to_owned();
     let (trace, span) = (format!("{}{trace:016x}", "aa".repeat(8)), format!("{:016x}", trace * 10));
     marks.extend([trace.clone(), span.clone()]);
+    let policy = format!(
+        "mutation {{ createProjectTraceRetentionPolicy(input: {{name: \"policy of {name}\", cronExpression: \"0 0 * * *\",
+             rule: {{maxDays: {{maxDays: 0}}}}, addProjects: [\"{project}\"]}}) {{ node {{ id }} }} }}"
+    );
+    let policy = admin.graphql(&policy).await.expect(200).json();
+    marks.push(text(&policy["data"]["createProjectTraceRetentionPolicy"]["node"], "id").to_owned());
     let body = json!({"name": format!("key of {name}"), "preset": "admin", "projects": [name]});
     let made = admin.post(DOOR, &body).await.expect(201).json();
     let (key_id, key) = (text(&made, "id").to_owned(), app.anonymous().bearer(text(&made, "key")));
@@ -109,6 +115,9 @@ fn cases(method: &str, path: &str) -> Vec<(String, Option<Value>)> {
         ],
         ("GET" | "DELETE", path) if path.starts_with("/v1/projects/{project_identifier}") => {
             at(&path.replace("{project_identifier}", "{project}"))
+        }
+        ("PATCH", "/v1/projects/{project_identifier}/retention") => {
+            with("/v1/projects/{project}/retention", json!({"policy_id": null}))
         }
         ("PUT", "/v1/projects/{project_identifier}") => with("/v1/projects/{project}", json!({"description": "taken"})),
         ("POST", "/v1/projects") => with(path, json!({"name": "{name}"})),
@@ -361,6 +370,17 @@ fn aimed(mutation: &str, other: &Realm) -> Option<String> {
         "deleteUserApiKey" => {
             format!("deleteUserApiKey(input: {{id: \"{}\"}}) {{ apiKeyId }}", key_node.replace("U3lzdGVt", "VXNlcl9f"))
         }
+        "createProjectTraceRetentionPolicy" => format!(
+            "createProjectTraceRetentionPolicy(input: {{name: \"k\", cronExpression: \"0 0 * * *\",
+                 rule: {{maxCount: {{maxCount: 1}}}}, addProjects: [\"{project}\"]}}) {{ node {{ id name }} }}"
+        ),
+        "patchProjectTraceRetentionPolicy" => format!(
+            "patchProjectTraceRetentionPolicy(input: {{id: \"UHJvamVjdFRyYWNlUmV0ZW50aW9uUG9saWN5OjE=\",
+                 addProjects: [\"{project}\"]}}) {{ node {{ id name }} }}"
+        ),
+        "deleteProjectTraceRetentionPolicy" => "deleteProjectTraceRetentionPolicy(
+                 input: {id: \"UHJvamVjdFRyYWNlUmV0ZW50aW9uUG9saWN5OjE=\"}) { node { id name } }"
+            .to_owned(),
         "patchViewer" | "createUser" | "patchUser" | "deleteUsers" | "endSessions" => return None,
         _ => panic!("{mutation}: how is it aimed at what is of another project?"),
     })

@@ -32,6 +32,7 @@ mod project_sessions;
 mod projects;
 mod provision;
 mod removal;
+mod retention;
 mod spans;
 mod tls;
 mod ui;

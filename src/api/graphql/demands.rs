@@ -1,7 +1,10 @@
 //! What each root field demands, found by asking: every field is run once with arguments of the right types and a
 //! session that notes the first proof which is asked of it, and gives none. So the table says what the resolvers do.
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+};
 
 use async_graphql::{
     Request,
@@ -56,6 +59,7 @@ fn documents(sdl: &str) -> Vec<(String, String)> {
     let definitions = parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
     let mut types = HashMap::new();
     let mut nodes = Vec::new();
+    let mut one_of = HashSet::new();
     for definition in definitions {
         let TypeSystemDefinition::Type(definition) = definition else { continue };
         let name = definition.node.name.node.to_string();
@@ -64,9 +68,12 @@ fn documents(sdl: &str) -> Vec<(String, String)> {
         {
             nodes.push(name.clone());
         }
+        if definition.node.directives.iter().any(|directive| directive.node.name.node == "oneOf") {
+            one_of.insert(name.clone());
+        }
         types.insert(name, definition.node.kind);
     }
-    let types = Types(types);
+    let types = Types(types, one_of);
     let mut found = Vec::new();
     for (root, keyword) in [("Query", "query"), ("Mutation", "mutation")] {
         let Some(TypeKind::Object(object)) = types.0.get(root) else { continue };
@@ -89,7 +96,7 @@ fn documents(sdl: &str) -> Vec<(String, String)> {
     found
 }
 
-struct Types(HashMap<String, TypeKind>);
+struct Types(HashMap<String, TypeKind>, HashSet<String>);
 
 impl Types {
     /// Returns what must be given, as `name: value, ..`.
@@ -111,6 +118,11 @@ impl Types {
         };
         match (name, self.0.get(name)) {
             ("Int" | "Float", _) => "1".to_owned(),
+            ("CronExpression", _) => "\"0 0 * * 0\"".to_owned(),
+            (name, Some(TypeKind::InputObject(object))) if self.1.contains(name) => {
+                let first = object.fields.first().map(|field| &field.node);
+                first.map_or_else(String::new, |f| format!("{{{}: {}}}", f.name.node, self.value(&f.ty.node)))
+            }
             ("Boolean", _) => "true".to_owned(),
             (_, Some(TypeKind::Enum(values))) => {
                 values.values.first().map(|v| v.node.value.node.to_string()).unwrap_or_default()

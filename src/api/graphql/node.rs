@@ -6,6 +6,7 @@ use super::{
     context::ContextExt as _,
     query::{
         project::Project,
+        retention::ProjectTraceRetentionPolicy,
         span::Span,
         trace::Trace,
         user::{SystemApiKey, User, UserApiKey, UserRole},
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         api_key::KeyKind,
-        id::{ApiKeyId, GlobalId, ProjectId, SpanRowId, TraceRowId, UserId},
+        id::{ApiKeyId, GlobalId, ProjectId, RetentionPolicyId, SpanRowId, TraceRowId, UserId},
         project::ProjectRef,
         scope::{Admin, OwnAccount, Role, SignedIn},
     },
@@ -33,6 +34,8 @@ pub(super) enum Node {
     Trace(Trace),
     /// A span.
     Span(Span),
+    /// A retention policy.
+    ProjectTraceRetentionPolicy(ProjectTraceRetentionPolicy),
     /// A user.
     User(User),
     /// A role.
@@ -90,6 +93,11 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<No
         "Span" => {
             let span = ctx.loaders()?.span(SpanRowId(global.id)).await?;
             Node::Span(span.ok_or_else(|| Error::NotFound("Span not found".into()))?.into())
+        }
+        "ProjectTraceRetentionPolicy" => {
+            let cx = ctx.cx()?;
+            let policy = service::retention::get(&cx, RetentionPolicyId(global.id)).await?;
+            Node::ProjectTraceRetentionPolicy(policy.into())
         }
         "User" => Node::User(user(ctx, UserId(global.id)).await?),
         "UserRole" => {

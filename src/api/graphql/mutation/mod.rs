@@ -2,19 +2,20 @@
 
 mod api_key;
 mod project;
+mod retention;
 mod user;
 
 use async_graphql::MergedObject;
 
-use self::{api_key::ApiKeyMutation, project::ProjectMutation, user::UserMutation};
+use self::{api_key::ApiKeyMutation, project::ProjectMutation, retention::RetentionMutation, user::UserMutation};
 
 /// Everything that can be changed.
 #[derive(MergedObject)]
-pub struct Mutation(UserMutation, ApiKeyMutation, ProjectMutation);
+pub struct Mutation(UserMutation, ApiKeyMutation, ProjectMutation, RetentionMutation);
 
 impl Mutation {
     /// Puts the parts together.
     pub(super) const fn new() -> Self {
-        Self(UserMutation, ApiKeyMutation, ProjectMutation)
+        Self(UserMutation, ApiKeyMutation, ProjectMutation, RetentionMutation)
     }
 }

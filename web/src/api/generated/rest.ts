@@ -528,6 +528,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_identifier}/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Puts a project under a retention policy */
+        patch: operations["setProjectRetentionPolicy"];
+        trace?: never;
+    };
     "/v1/projects/{project_identifier}/sessions": {
         parameters: {
             query?: never;
@@ -1330,6 +1347,15 @@ export interface components {
             };
         };
         /** @description `data` around one thing. */
+        DataBody_ProjectRetentionPolicyData: {
+            /** @description The retention policy of a project. */
+            data: {
+                /** @description Null for the default policy. */
+                policy_id: string | null;
+                project_id: string;
+            };
+        };
+        /** @description `data` around one thing. */
         DataBody_SessionData: {
             /** @description A session. */
             data: {
@@ -1935,6 +1961,12 @@ export interface components {
             /** @description Unique name. */
             name: string;
         };
+        /** @description The retention policy of a project. */
+        ProjectRetentionPolicyData: {
+            /** @description Null for the default policy. */
+            policy_id: string | null;
+            project_id: string;
+        };
         /** @description Metadata of the protected resource (RFC 9728). */
         ProtectedResource: {
             authorization_servers: string[];
@@ -2048,6 +2080,11 @@ export interface components {
              */
             last_used_at: string;
             user_agent?: string | null;
+        };
+        /** @description Which retention policy holds for a project. */
+        SetProjectRetentionPolicyRequestBody: {
+            /** @description Global id; null, or the id of the default policy, for the default policy. */
+            policy_id: string | null;
         };
         /** @description A span. */
         Span: {
@@ -4225,6 +4262,75 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    setProjectRetentionPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetProjectRetentionPolicyRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_ProjectRetentionPolicyData"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
