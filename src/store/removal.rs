@@ -91,13 +91,12 @@ pub async fn remove(mut conn: Conn<'_>, project: ProjectId, doomed: Doomed<'_>, 
         if left.span_count == 0 {
             gone.push(left.id);
         } else if whole {
-            match measure(&mut conn, project, &trace.trace_id).await? {
-                Some(measured) => update_trace(&mut conn, &left, &measured).await?,
-                None => {
-                    // Spans that were counted and are not there.
-                    total.add_tally(&left);
-                    gone.push(left.id);
-                }
+            if let Some(measured) = measure(&mut conn, project, &trace.trace_id).await? {
+                update_trace(&mut conn, &left, &measured).await?;
+            } else {
+                // Spans that were counted and are not there.
+                total.add_tally(&left);
+                gone.push(left.id);
             }
         } else {
             let as_it_was = Measured {
