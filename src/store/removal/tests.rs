@@ -296,7 +296,7 @@ db_test! {
         let ids: Vec<TraceId> = (0..TRACES).map(|t| TraceId([t + 1; 16])).collect();
         let other = Bench { db: bench.db.clone(), projects: bench.projects.clone(), next_id: 0 };
         for _ in 0..10 {
-            let (_, ()) = tokio::join!(
+            let ((), ()) = tokio::join!(
                 async {
                     for run in all.chunks(7) {
                         bench.insert(project, run, 1).await;

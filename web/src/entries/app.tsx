@@ -51,6 +51,7 @@ const router = createBrowserRouter(
                     { path: "users/:userId?", lazy: () => import("@/routes/users") },
                     { path: "api-keys/:keyId?", lazy: () => import("@/routes/api-keys") },
                     { path: "alerts", lazy: () => import("@/routes/alerts") },
+                    { path: "data", lazy: () => import("@/routes/data") },
                     { path: "access-log", lazy: () => import("@/routes/access-log") },
                     { path: "audit-log", lazy: () => import("@/routes/audit-log") },
                     // Sections that people know from elsewhere.

@@ -50,20 +50,23 @@ pub(super) struct ProjectTraceRetentionRuleMaxDaysOrCountInput {
 #[derive(OneofObject)]
 pub(super) enum ProjectTraceRetentionRuleInput {
     /// By age.
-    MaxDays(ProjectTraceRetentionRuleMaxDaysInput),
+    #[graphql(name = "maxDays")]
+    Days(ProjectTraceRetentionRuleMaxDaysInput),
     /// By number.
-    MaxCount(ProjectTraceRetentionRuleMaxCountInput),
+    #[graphql(name = "maxCount")]
+    Count(ProjectTraceRetentionRuleMaxCountInput),
     /// By both.
-    MaxDaysOrCount(ProjectTraceRetentionRuleMaxDaysOrCountInput),
+    #[graphql(name = "maxDaysOrCount")]
+    Both(ProjectTraceRetentionRuleMaxDaysOrCountInput),
 }
 
 impl From<ProjectTraceRetentionRuleInput> for Rule {
     fn from(rule: ProjectTraceRetentionRuleInput) -> Self {
         use ProjectTraceRetentionRuleInput as Input;
         match rule {
-            Input::MaxDays(rule) => Self::MaxDays(rule.max_days),
-            Input::MaxCount(rule) => Self::MaxCount(rule.max_count.into()),
-            Input::MaxDaysOrCount(rule) => Self::MaxDaysOrCount(rule.max_days, rule.max_count.into()),
+            Input::Days(rule) => Self::MaxDays(rule.max_days),
+            Input::Count(rule) => Self::MaxCount(rule.max_count.into()),
+            Input::Both(rule) => Self::MaxDaysOrCount(rule.max_days, rule.max_count.into()),
         }
     }
 }

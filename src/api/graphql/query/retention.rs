@@ -65,20 +65,20 @@ pub(in super::super) struct TraceRetentionRuleMaxDaysOrCount {
 #[derive(Clone, Copy, Debug, Union)]
 pub(in super::super) enum TraceRetentionRule {
     /// By age.
-    MaxDays(TraceRetentionRuleMaxDays),
+    Days(TraceRetentionRuleMaxDays),
     /// By number.
-    MaxCount(TraceRetentionRuleMaxCount),
+    Count(TraceRetentionRuleMaxCount),
     /// By both.
-    MaxDaysOrCount(TraceRetentionRuleMaxDaysOrCount),
+    Both(TraceRetentionRuleMaxDaysOrCount),
 }
 
 impl From<Rule> for TraceRetentionRule {
     fn from(rule: Rule) -> Self {
         match rule {
-            Rule::MaxDays(max_days) => Self::MaxDays(TraceRetentionRuleMaxDays { max_days }),
-            Rule::MaxCount(max_count) => Self::MaxCount(TraceRetentionRuleMaxCount { max_count }),
+            Rule::MaxDays(max_days) => Self::Days(TraceRetentionRuleMaxDays { max_days }),
+            Rule::MaxCount(max_count) => Self::Count(TraceRetentionRuleMaxCount { max_count }),
             Rule::MaxDaysOrCount(max_days, max_count) => {
-                Self::MaxDaysOrCount(TraceRetentionRuleMaxDaysOrCount { max_days, max_count })
+                Self::Both(TraceRetentionRuleMaxDaysOrCount { max_days, max_count })
             }
         }
     }
