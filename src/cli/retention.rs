@@ -18,7 +18,6 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let config = super::checked(*args.config)?;
     let clock = Clock::system();
     let (db, _) = open_seeded(&config, clock.now()).await?;
-    retention::set_default_days(&db, config.database.default_retention_policy_days, clock.now()).await?;
     let outcomes = if args.dry_run {
         Some(retention::foresee(&db, clock.now()).await?)
     } else {

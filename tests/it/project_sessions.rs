@@ -10,7 +10,7 @@ fn trace(number: u64, session: &str) -> Vec<Span> {
     let mut root = otlp::span(number, number * 10);
     root.attributes.push(otlp::text("session.id", session));
     let mut child = otlp::span(number, number * 10 + 1);
-    child.parent_span_id = root.span_id.clone();
+    child.parent_span_id.clone_from(&root.span_id);
     child.end_time_unix_nano += 1_000_000_000;
     vec![root, child]
 }

@@ -2,9 +2,16 @@
 
 use axum::http::Method;
 use phoenix_server::domain::scope::Role;
+use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestApp, both_engines, otlp};
+use crate::support::{
+    Client, TestApp,
+    app::{ADMIN_SECRET, uuid},
+    both_engines, otlp,
+    process::Process,
+    shell::Shell,
+};
 
 const FIELDS: &str = "id name cronExpression rule { __typename
      ... on TraceRetentionRuleMaxDays { maxDays } ... on TraceRetentionRuleMaxCount { maxCount }
@@ -157,5 +164,34 @@ both_engines! {
         app.clock.advance(std::time::Duration::from_hours(24 * 6));
         app.app.remove_old_traces().await.unwrap();
         assert_eq!(left().await, [0, 2, 10]);
+    }
+}
+
+both_engines! {
+    async fn the_command_line_says_what_would_go_and_removes_it(engine) {
+        let dir = tempfile::tempdir().unwrap();
+        let schema = format!("retention_{}", uuid());
+        let process = Process::start_with(engine, dir.path(), &schema, &[("PHOENIX_DEFAULT_RETENTION_POLICY_DAYS", "4")]).await;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let spans: Vec<_> = (0..3_u64)
+            .map(|age| {
+                let mut span = otlp::span(age, age + 1);
+                span.start_time_unix_nano = u64::try_from(now.as_nanos()).unwrap() - age * 3 * 86_400_000_000_000;
+                span.end_time_unix_nano = span.start_time_unix_nano + 1;
+                span
+            })
+            .collect();
+        let sent = reqwest::Client::new()
+            .post(process.url("/v1/traces"))
+            .bearer_auth(ADMIN_SECRET)
+            .header("content-type", "application/x-protobuf")
+            .body(otlp::request("p", spans).encode_to_vec());
+        assert_eq!(sent.send().await.unwrap().status(), 200);
+        let shell = Shell::new(engine, dir.path(), &schema);
+        let of_p = |text: String| text.lines().find(|line| line.starts_with("p\t")).unwrap_or_default().to_owned();
+        let foreseen = of_p(shell.run(&["retention", "--dry-run"]));
+        assert_eq!(foreseen, "p\tDefault: keeps 4 days\twould remove 1 traces, 1 spans");
+        assert_eq!(of_p(shell.run(&["retention"])), "p\tDefault: keeps 4 days\tremoved 1 traces, 1 spans");
+        assert_eq!(of_p(shell.run(&["retention"])), "p\tDefault: keeps 4 days\tremoved 0 traces, 0 spans");
     }
 }

@@ -40,6 +40,8 @@ const router = createBrowserRouter(
                 { path: "projects/:projectId", loader: ({ params }) => redirect(tracePath(params["projectId"])) },
                 { path: "projects/:projectId/traces", lazy: () => import("@/routes/traces") },
                 { path: "projects/:projectId/traces/:traceId", lazy: () => import("@/routes/trace") },
+                { path: "projects/:projectId/sessions", lazy: () => import("@/routes/project-sessions") },
+                { path: "projects/:projectId/sessions/:sessionId", lazy: () => import("@/routes/project-session") },
                 { path: "projects/:projectId/spans/:traceId?", loader: ({ params }) => redirect(tracePath(params["projectId"], params["traceId"])) },
                 { path: "redirects/:what/:id", lazy: () => import("@/routes/redirects") },
                 {
