@@ -239,6 +239,9 @@ impl App {
             .await
             .map_err(explain)
             .context("the first rows cannot be written")?;
+        crate::service::retention::set_default_days(&db, config.database.default_retention_policy_days, clock.now())
+            .await
+            .map_err(explain)?;
         let secret = auth.secret.as_ref().filter(|_| auth.enabled);
         let deployment = seeded.deployment;
         let tokens = secret.map(|s| Tokens::new(s.expose_secret().as_bytes(), &deployment.uuid));
@@ -298,6 +301,11 @@ impl App {
             async move { jobs::access_log::run(&db, &clock, retention).await }
         });
         jobs::annotations::start(&services, &tracker, &stop);
+        let (old_db, old_clock) = (db.clone(), clock.clone());
+        jobs::every(&tracker, &stop, "retention", jobs::retention::INTERVAL, move || {
+            let (db, clock) = (old_db.clone(), old_clock.clone());
+            async move { jobs::retention::run(&db, &clock).await }
+        });
         if services.auth_enabled() {
             jobs::alerts::start(&services, &tracker, &stop);
         }
@@ -331,6 +339,11 @@ impl App {
     /// Removes old records of requests now, and not when their job next looks.
     pub async fn remove_old_records(&self) -> crate::error::Result<()> {
         jobs::access_log::run(&self.db, &self.clock, self.retention).await
+    }
+
+    /// Carries out the retention policies whose time has come now, and not when their job next looks.
+    pub async fn remove_old_traces(&self) -> crate::error::Result<()> {
+        jobs::retention::run(&self.db, &self.clock).await
     }
 
     /// Looks for alerts now, and not when their job next does.

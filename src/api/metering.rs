@@ -527,7 +527,8 @@ fn is_grpc(path: &str) -> bool {
 
 /// Returns what a request is counted as, if it is: logins and pages are not.
 pub(crate) fn class_of(method: &Method, path: &str) -> Option<Class> {
-    if is_grpc(path) || path == "/v1/traces" && method == Method::POST {
+    let spans = || path.starts_with("/v1/projects/") && path.ends_with("/spans");
+    if is_grpc(path) || method == Method::POST && (path == "/v1/traces" || spans()) {
         return Some(Class::Ingest);
     }
     ["/v1", "/api", "/graphql"]

@@ -1,5 +1,5 @@
 //! The command line: `serve` (also without a word), `migrate`, `user`, `api-key`, `provision`, `export`, `import`,
-//! `schema`, `healthcheck`.
+//! `retention`, `schema`, `healthcheck`.
 
 mod api_key;
 mod archive;
@@ -9,6 +9,7 @@ mod import;
 mod migrate;
 mod password;
 mod provision;
+mod retention;
 mod schema;
 mod serve;
 mod user;
@@ -55,6 +56,8 @@ enum Command {
     Export(export::Args),
     /// Store the spans of a file in a project, in the database directly
     Import(import::Args),
+    /// Carry out the retention policies now, on the database directly
+    Retention(retention::Args),
     /// Print a generated document
     Schema(schema::Args),
     /// Ask a running server on this machine whether it is alive
@@ -114,6 +117,7 @@ fn run(command: Command, environment: Vec<(OsString, OsString)>) -> Result<()> {
         Command::Provision(args) => block_on(provision::run(args, environment.into_iter().collect())),
         Command::Export(args) => block_on(export::run(args)),
         Command::Import(args) => block_on(import::run(args)),
+        Command::Retention(args) => block_on(retention::run(args)),
         Command::Schema(args) => schema::run(&args),
         Command::Healthcheck { config } => block_on(healthcheck::run(checked(*config)?)),
     }

@@ -282,7 +282,8 @@ pub struct DatabaseConfig {
     )]
     pub usage_insertion_blocking_threshold_percentage: Optional<f64>,
 
-    /// Days that the default retention policy keeps traces; 0 means forever.
+    /// Days that the default retention policy keeps traces; 0 means forever. Once somebody has changed that
+    /// policy, this has no effect.
     #[arg(
         long,
         env = "PHOENIX_DEFAULT_RETENTION_POLICY_DAYS",

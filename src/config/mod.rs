@@ -228,7 +228,6 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
         "this version reads from the primary database alone",
         &["PHOENIX_SQL_DATABASE_READ_REPLICA_URL", "PHOENIX_SQL_DATABASE_READ_REPLICA_URL_FILE"],
     ),
-    ("this version has no retention policies", &["PHOENIX_DEFAULT_RETENTION_POLICY_DAYS"]),
     ("this version builds indexes in its migrations' transactions", &["PHOENIX_MIGRATE_INDEX_CONCURRENTLY"]),
     ("this version logs in to databases with a password only", &["PHOENIX_POSTGRES_AZURE_SCOPE"]),
     (

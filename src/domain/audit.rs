@@ -112,6 +112,12 @@ actions! {
     AnnotationConfigDelete = "annotation_config.delete",
     /// Projects came to use other annotation configs.
     ProjectAnnotationConfigs = "project.annotation_configs",
+    /// A retention policy was made.
+    RetentionPolicyCreate = "retention_policy.create",
+    /// A retention policy was changed.
+    RetentionPolicyUpdate = "retention_policy.update",
+    /// A retention policy was deleted.
+    RetentionPolicyDelete = "retention_policy.delete",
     /// Alerts got a destination.
     DestinationCreate = "alert_destination.create",
     /// A destination of alerts was changed.

@@ -36,6 +36,10 @@ row_ids! {
     AnnotationId,
     /// Row id of an annotation config, of whatever type.
     AnnotationConfigId,
+    /// Row id of a session: a conversation that traces belong to.
+    ProjectSessionId,
+    /// Row id of a retention policy; 0 is the default one.
+    RetentionPolicyId,
     /// Row id of an alert.
     AlertId,
     /// Row id of what alerts are told to.

@@ -30,6 +30,15 @@ impl UnixNanos {
         i64::try_from(timestamp.as_nanosecond()).ok().map(Self)
     }
 
+    /// Reads an RFC 3339 text that says its offset.
+    #[must_use]
+    pub fn parse_aware(text: &str) -> Option<Self> {
+        if text.len() > 64 {
+            return None;
+        }
+        i64::try_from(text.parse::<Timestamp>().ok()?.as_nanosecond()).ok().map(Self)
+    }
+
     /// Returns the RFC 3339 form with microseconds (the precision clients parse) and `+00:00`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {

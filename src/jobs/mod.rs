@@ -6,6 +6,7 @@ pub mod annotations;
 pub mod auth_changes;
 pub mod housekeeping;
 pub mod rate_leases;
+pub mod retention;
 
 use std::{future::Future, time::Duration};
 

@@ -1,13 +1,18 @@
 //! Taking spans in.
 
+use std::collections::HashSet;
+
 use super::{cx::Cx, projects};
 use crate::{
     domain::{
+        id::{SpanId, TraceId},
         project::{ProjectRef, Projects},
         scope::TracesWrite,
+        span::NewSpan,
     },
     error::{Error, Result},
     ingest::{Batch, Reservation},
+    store,
 };
 
 /// What was asked to be stored.
@@ -90,4 +95,83 @@ async fn may_write(cx: &Cx<TracesWrite>, project: &str) -> Result<bool> {
         Err(Error::NotFound(_)) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// A span that cannot be stored, as its sender named it.
+#[derive(Debug)]
+pub struct BadSpan {
+    /// The trace id, whatever it is.
+    pub trace_id: String,
+    /// The span id, whatever it is.
+    pub span_id: String,
+    /// What is wrong.
+    pub error: String,
+}
+
+/// What became of spans that are stored together or not at all.
+#[derive(Debug)]
+pub enum Created {
+    /// They are committed.
+    Stored {
+        /// Name of their project.
+        project: String,
+    },
+    /// None is stored.
+    Refused {
+        /// Those that the project has already.
+        duplicates: Vec<(TraceId, SpanId)>,
+        /// Those that cannot be stored.
+        invalid: Vec<BadSpan>,
+    },
+}
+
+/// Spans that are looked up at once.
+const LOOKED_UP: usize = 500;
+
+/// Stores spans, if every one of them can be and none is there already; returns when they are committed.
+///
+/// A span that comes twice in one request is stored once, as in the peer. A project is made by its name, unless the
+/// caller is bound to others.
+pub async fn create(
+    cx: &Cx<TracesWrite>,
+    project: &ProjectRef,
+    spans: Vec<Result<NewSpan, BadSpan>>,
+) -> Result<Created> {
+    let (name, known) = match (projects::find(cx, project).await, project) {
+        (Ok(found), _) => (found.name, Some(found.id)),
+        (Err(Error::NotFound(_)), ProjectRef::Name(name)) if cx.projects() == Projects::All => {
+            projects::validate_name(name).map_err(|e| Error::invalid("project_identifier", e))?;
+            (name.clone(), None)
+        }
+        (Err(error), _) => return Err(error),
+    };
+    let (mut good, mut invalid) = (Vec::with_capacity(spans.len()), Vec::new());
+    for span in spans {
+        match span {
+            Ok(span) => good.push(span),
+            Err(bad) => invalid.push(bad),
+        }
+    }
+    let mut keys = HashSet::with_capacity(good.len());
+    good.retain(|span| keys.insert((span.trace_id, span.span_id)));
+    let mut duplicates = Vec::new();
+    if let Some(project) = known {
+        for run in good.chunks(LOOKED_UP) {
+            let ids: Vec<SpanId> = run.iter().map(|span| span.span_id).collect();
+            let mut reader = cx.read().await?;
+            let there = store::span_search::keys(reader.conn(), &cx.projects(), project, &ids).await?;
+            duplicates.extend(run.iter().map(|s| (s.trace_id, s.span_id)).filter(|key| there.contains(key)));
+        }
+    }
+    if !duplicates.is_empty() || !invalid.is_empty() {
+        return Ok(Created::Refused { duplicates, invalid });
+    }
+    let ingest = &cx.inner().ingest;
+    let mut export =
+        Export { batches: vec![Batch { project: name.clone(), spans: good }], rejected: Rejected::default() };
+    if ingest.packs() {
+        export.pack();
+    }
+    ingest.submit(export.batches, ingest.reserve()).await?;
+    Ok(Created::Stored { project: name })
 }

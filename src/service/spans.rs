@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::{cx::Cx, projects};
+use super::{cx::Cx, projects, removal};
 use crate::{
     domain::{
-        id::{ProjectId, SpanId, SpanRowId, TraceId},
+        id::{GlobalId, ProjectId, SpanId, SpanRowId, TraceId},
         page::{Page, PageRequest},
         project::ProjectRef,
-        scope::TracesRead,
+        scope::{TracesRead, TracesWrite},
         span::{Origin, Span},
         span_filter::{SpanFilter, SpanSort},
     },
     error::{Error, Result},
-    store,
+    store::{
+        self,
+        removal::{Doomed, SpanRef},
+    },
 };
 
 /// Lists the spans of a project.
@@ -208,3 +211,26 @@ fn add(sum: &mut Subtree, more: Subtree) {
 
 /// One span of a trace as far as the shape of its tree needs it, for callers of this room.
 pub type TreeSpan = store::span_search::TreeSpan;
+
+/// Deletes a span and what was said of it; the spans below it stay.
+pub async fn delete(cx: &Cx<TracesWrite>, identifier: &str) -> Result<()> {
+    let row = GlobalId::decode_as(identifier, "Span").map(|id| SpanRef::Row(SpanRowId(id)));
+    let mut found = match row.or_else(|| SpanId::from_hex(identifier).map(SpanRef::Otel)) {
+        Some(span) => {
+            let mut reader = cx.read().await?;
+            store::removal::locate(reader.conn(), &cx.projects(), span).await?
+        }
+        None => Vec::new(),
+    };
+    let Some((id, project)) = found.pop() else {
+        let kind = if row.is_some() { "relay ID" } else { "span_id" };
+        return Err(Error::NotFound(format!("Span with {kind} '{identifier}' not found").into()));
+    };
+    if !found.is_empty() {
+        let text = format!("Several spans have the span_id '{identifier}'; name it by its ID");
+        return Err(Error::Conflict(text.into()));
+    }
+    let db = &cx.inner().db;
+    removal::slice(db, project, Doomed::Span(id)).await?;
+    removal::settle(db, project).await
+}

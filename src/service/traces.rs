@@ -1,20 +1,21 @@
 //! Traces.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{cx::Cx, projects};
+use super::{cx::Cx, projects, removal};
 use crate::{
     domain::{
-        id::{ProjectId, TraceId},
+        id::{GlobalId, ProjectId, TraceId, TraceRowId},
         page::{Order, Page, PageRequest},
         project::{Project, ProjectRef},
-        scope::TracesRead,
+        scope::{Access, TracesRead, TracesWrite},
         span::Span,
         span_filter::{SpanFilter, SpanSort},
+        time::UnixNanos,
         trace::{Trace, TraceFilter, TraceSort},
     },
     error::{Error, Result},
-    store::{self, traces::TraceRef},
+    store::{self, removal::Range, traces::TraceRef},
 };
 
 /// The most spans that a list of traces carries along, in all.
@@ -79,9 +80,101 @@ pub async fn find_by_otel_id(cx: &Cx<TracesRead>, id: TraceId) -> Result<Option<
 }
 
 /// Keeps the traces whose project is not marked as deleted.
-async fn living(cx: &Cx<TracesRead>, traces: Vec<Trace>) -> Result<Vec<Trace>> {
+async fn living<S: Access>(cx: &Cx<S>, traces: Vec<Trace>) -> Result<Vec<Trace>> {
     let projects: Vec<ProjectId> = traces.iter().map(|t| t.project_id).collect();
     let mut reader = cx.read().await?;
     let living = store::projects::list_by_ids(reader.conn(), &cx.projects(), &projects).await?;
     Ok(traces.into_iter().filter(|t| living.contains_key(&t.project_id)).collect())
+}
+
+/// Finds what an identifier names, a global id or an OpenTelemetry id: every such trace of a living project.
+async fn find_named<S: Access>(cx: &Cx<S>, identifier: &str) -> Result<Vec<Trace>> {
+    let mut reader = cx.read().await?;
+    let found = match (GlobalId::decode_as(identifier, "Trace"), TraceId::from_hex(identifier)) {
+        (Some(id), _) => {
+            let trace = TraceRef::Row(TraceRowId(id));
+            store::traces::find(reader.conn(), &cx.projects(), trace).await?.into_iter().collect()
+        }
+        (None, Some(id)) => store::traces::list_by_otel_ids(reader.conn(), &cx.projects(), &[id]).await?,
+        (None, None) => Vec::new(),
+    };
+    drop(reader);
+    living(cx, found).await
+}
+
+fn ambiguous(identifier: &str) -> Error {
+    Error::Conflict(format!("Several projects have a trace with trace_id '{identifier}'; name it by its ID").into())
+}
+
+/// Deletes a trace with its spans and what was said of them.
+pub async fn delete(cx: &Cx<TracesWrite>, identifier: &str) -> Result<()> {
+    let mut found = find_named(cx, identifier).await?;
+    let Some(trace) = found.pop() else {
+        let kind = if GlobalId::decode_as(identifier, "Trace").is_some() { "relay ID" } else { "trace_id" };
+        return Err(Error::NotFound(format!("Trace with {kind} '{identifier}' not found").into()));
+    };
+    if !found.is_empty() {
+        return Err(ambiguous(identifier));
+    }
+    let db = &cx.inner().db;
+    let removed = removal::traces(db, trace.project_id, &[trace.trace_id]).await?;
+    removal::settle(db, trace.project_id).await?;
+    tracing::info!(project.id = trace.project_id.0, trace.id = %trace.trace_id, spans = removed.spans, "trace deleted");
+    Ok(())
+}
+
+/// Deletes the traces of a project that started within bounds: at or after the first, before the second.
+pub async fn delete_started(
+    cx: &Cx<TracesWrite>,
+    project: &ProjectRef,
+    start: UnixNanos,
+    end: UnixNanos,
+) -> Result<()> {
+    if start >= end {
+        return Err(Error::invalid("start_time", "`start_time` must be strictly earlier than `end_time`."));
+    }
+    let project = projects::find(cx, project).await?;
+    let removed = removal::range(&cx.inner().db, project.id, Range::Started(start, end), |_| ()).await?;
+    tracing::info!(project.id = project.id.0, traces = removed.traces, spans = removed.spans, "traces deleted");
+    Ok(())
+}
+
+/// The most traces that one request moves.
+const MAX_MOVED: usize = 1_000;
+
+/// Moves traces of one project to another; returns how many, and where they are now.
+pub async fn transfer(cx: &Cx<TracesWrite>, identifiers: &[String], to: &ProjectRef) -> Result<(usize, ProjectId)> {
+    const FIELD: &str = "trace_identifiers";
+    if identifiers.is_empty() {
+        return Err(Error::invalid(FIELD, "trace_identifiers: List should have at least 1 item"));
+    }
+    if identifiers.len() > MAX_MOVED {
+        return Err(Error::invalid(FIELD, format!("trace_identifiers: List should have at most {MAX_MOVED} items")));
+    }
+    let to = projects::find(cx, to).await?.id;
+    let mut chosen: BTreeMap<TraceRowId, Trace> = BTreeMap::new();
+    for identifier in identifiers {
+        let mut found = find_named(cx, identifier).await?;
+        // One that arrived earlier by the same id is not meant.
+        if found.len() > 1 {
+            found.retain(|trace| trace.project_id != to);
+        }
+        let trace = found.pop().ok_or_else(|| Error::NotFound("One or more traces not found".into()))?;
+        if !found.is_empty() {
+            return Err(ambiguous(identifier));
+        }
+        chosen.insert(trace.id, trace);
+    }
+    let from: BTreeSet<ProjectId> = chosen.values().map(|trace| trace.project_id).collect();
+    if from.len() > 1 {
+        return Err(Error::invalid(FIELD, "Cannot transfer traces from multiple projects"));
+    }
+    for trace in chosen.values().filter(|trace| trace.project_id != to) {
+        removal::relocate(&cx.inner().db, trace.project_id, to, trace.trace_id).await?;
+    }
+    for project in from.iter().chain([&to]) {
+        removal::settle(&cx.inner().db, *project).await?;
+    }
+    tracing::info!(project.id = to.0, traces = chosen.len(), "traces transferred");
+    Ok((chosen.len(), to))
 }

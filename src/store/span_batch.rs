@@ -160,17 +160,17 @@ pub async fn insert_origins(mut conn: Conn<'_>, origins: &BTreeMap<(ProjectId, i
 
 /// What spans add up to, whatever they are grouped by.
 #[derive(Clone, Copy, Debug)]
-struct Sum {
-    start: i64,
-    end: i64,
-    spans: i64,
-    errors: i64,
-    prompt_tokens: i64,
-    completion_tokens: i64,
+pub(super) struct Sum {
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) spans: i64,
+    pub(super) errors: i64,
+    pub(super) prompt_tokens: i64,
+    pub(super) completion_tokens: i64,
 }
 
 impl Sum {
-    const EMPTY: Self =
+    pub(super) const EMPTY: Self =
         Self { start: i64::MAX, end: i64::MIN, spans: 0, errors: 0, prompt_tokens: 0, completion_tokens: 0 };
 
     fn add(&mut self, span: &NewSpan) {
@@ -230,7 +230,8 @@ async fn roll_up(mut conn: Conn<'_>, rows: &[Row<'_>], shard: i16) -> Result<()>
 
 type SessionKey<'a> = (ProjectId, &'a str);
 
-async fn upsert_sessions(
+/// Adds to sessions, sorted by key; returns their row ids.
+pub(super) async fn upsert_sessions(
     conn: &mut Conn<'_>,
     sessions: Vec<(SessionKey<'_>, Sum)>,
 ) -> Result<BTreeMap<(ProjectId, String), i64>> {

@@ -1,6 +1,6 @@
 //! Reading spans: by key, by trace, and by any predicate of [`SpanFilter`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 use sqlx::{Database, QueryBuilder, types::Json};
@@ -454,4 +454,21 @@ pub async fn list_tree_spans(
         });
     }
     Ok(by_trace)
+}
+
+/// Returns the trace and span ids of those spans of a project that have one of these ids.
+pub async fn keys(
+    conn: Conn<'_>,
+    access: &Projects,
+    project: ProjectId,
+    ids: &[SpanId],
+) -> Result<HashSet<(TraceId, SpanId)>> {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = on!(conn, |c| {
+        let mut query = QueryBuilder::new("SELECT trace_id, span_id FROM spans WHERE project_id = ");
+        query.push_bind(project.0);
+        push_projects(&mut query, "project_id", access);
+        push_in(&mut query, "span_id", ids.iter().map(|id| id.0.to_vec()));
+        query.build_query_as().fetch_all(c).await
+    })?;
+    Ok(rows.iter().filter_map(|(t, s)| Some((TraceId::from_slice(t)?, SpanId::from_slice(s)?))).collect())
 }

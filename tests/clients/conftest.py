@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from support.api import Api
+from support.clients import Run, run_async, run_sync
 from support.server import IS_PEER, Server, running_server
 
 
@@ -78,3 +79,21 @@ def new_name() -> Callable[[str], str]:
 def project(new_name: Callable[[str], str]) -> str:
     """The name of a project that does not exist yet."""
     return new_name("client-tests")
+
+
+@pytest.fixture(params=[run_sync, run_async], ids=["sync", "async"])
+def connect(request: pytest.FixtureRequest, server: Server) -> Callable[[str], Run]:
+    """Connects with a key; the answer runs one call of either kind of client."""
+    return lambda key: request.param(server, key)
+
+
+@pytest.fixture
+def as_member(connect: Callable[[str], Run], key: str) -> Run:
+    """Calls with the system key."""
+    return connect(key)
+
+
+@pytest.fixture
+def as_admin(connect: Callable[[str], Run], server: Server) -> Run:
+    """Calls with the admin secret."""
+    return connect(server.admin_secret)

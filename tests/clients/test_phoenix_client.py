@@ -1,7 +1,5 @@
 """`arize-phoenix-client`, in its sync and async form."""
 
-import asyncio
-import inspect
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,46 +10,11 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from phoenix.client import AsyncClient, Client
 
 from support.api import Api
+from support.clients import Run
 from support.server import IS_PEER, Server
 from support.specimen import Expected, assert_same_spans, assert_same_trace, instant, moment, send_specimen
-
-Run = Callable[[Callable[[Any], Any]], Any]
-
-
-def run_sync(server: Server, key: str) -> Run:
-    """Apply a function to a fresh sync client."""
-    return lambda use: use(Client(base_url=server.base_url, api_key=key))
-
-
-def run_async(server: Server, key: str) -> Run:
-    """Apply a function to a fresh async client and await what it returns."""
-
-    async def run(use: Callable[[Any], Any]) -> Any:
-        answer = use(AsyncClient(base_url=server.base_url, api_key=key))
-        return await answer if inspect.isawaitable(answer) else answer
-
-    return lambda use: asyncio.run(run(use))
-
-
-@pytest.fixture(params=[run_sync, run_async], ids=["sync", "async"])
-def connect(request: pytest.FixtureRequest, server: Server) -> Callable[[str], Run]:
-    """Connects with a key; the answer runs one call of either kind of client."""
-    return lambda key: request.param(server, key)
-
-
-@pytest.fixture
-def as_member(connect: Callable[[str], Run], key: str) -> Run:
-    """Calls with the system key."""
-    return connect(key)
-
-
-@pytest.fixture
-def as_admin(connect: Callable[[str], Run], server: Server) -> Run:
-    """Calls with the admin secret."""
-    return connect(server.admin_secret)
 
 
 @pytest.fixture

@@ -119,6 +119,11 @@ impl Types {
         };
         match (name, self.0.get(name)) {
             ("Int" | "Float", _) => "1".to_owned(),
+            ("CronExpression", _) => "\"0 0 * * 0\"".to_owned(),
+            (name, Some(TypeKind::InputObject(object))) if self.1.contains(name) => {
+                let first = object.fields.first().map(|field| &field.node);
+                first.map_or_else(String::new, |f| format!("{{{}: {}}}", f.name.node, self.value(&f.ty.node)))
+            }
             ("Boolean", _) => "true".to_owned(),
             (_, Some(TypeKind::Enum(values))) => {
                 values.values.first().map(|v| v.node.value.node.to_string()).unwrap_or_default()

@@ -18,6 +18,7 @@ use crate::{
         api_key::ApiKey,
         id::{ProjectId, SpanId, SpanRowId, TraceId, UserId},
         project::{Project, ProjectStats},
+        retention::RetentionPolicy,
         session::Session as LoginSession,
         span::Span,
         trace::Trace,
@@ -32,6 +33,10 @@ pub(super) type TraceKey = (ProjectId, TraceId);
 /// Key of a project's statistics.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct StatsOf(ProjectId);
+
+/// Key of a project's retention policy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct PolicyOf(ProjectId);
 
 /// Key of a trace's root span.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,6 +100,11 @@ impl Loaders {
     /// Returns the statistics of a project; zeros when it has no spans.
     pub(super) async fn stats(&self, id: ProjectId) -> Result<ProjectStats, Shared> {
         Ok(self.0.load_one(StatsOf(id)).await?.unwrap_or_default())
+    }
+
+    /// Returns the retention policy that holds for a project.
+    pub(super) async fn retention_policy(&self, id: ProjectId) -> Result<Option<RetentionPolicy>, Shared> {
+        self.0.load_one(PolicyOf(id)).await
     }
 
     /// Returns a trace of a project.
@@ -182,6 +192,18 @@ impl Loader<StatsOf> for Batches {
         let ids: Vec<ProjectId> = keys.iter().map(|key| key.0).collect();
         let stats = service::projects::stats(&cx, &ids).await?;
         Ok(stats.into_iter().map(|(id, stats)| (StatsOf(id), stats)).collect())
+    }
+}
+
+impl Loader<PolicyOf> for Batches {
+    type Value = RetentionPolicy;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[PolicyOf]) -> Result<HashMap<PolicyOf, RetentionPolicy>, Shared> {
+        let cx = self.0.cx()?;
+        let ids: Vec<ProjectId> = keys.iter().map(|key| key.0).collect();
+        let stats = service::retention::of_projects(&cx, &ids).await?;
+        Ok(stats.into_iter().map(|(id, stats)| (PolicyOf(id), stats)).collect())
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     query::{
         annotation::{AnnotationSource, AnnotatorKind, SpanAnnotation, TraceAnnotation},
         project::Project,
+        retention::ProjectTraceRetentionPolicy,
         span::Span,
         trace::Trace,
         user::{SystemApiKey, User, UserApiKey, UserRole},
@@ -18,7 +19,7 @@ use crate::{
     domain::{
         annotation::Target,
         api_key::KeyKind,
-        id::{AnnotationId, ApiKeyId, GlobalId, ProjectId, SpanRowId, TraceRowId, UserId},
+        id::{AnnotationId, ApiKeyId, GlobalId, ProjectId, RetentionPolicyId, SpanRowId, TraceRowId, UserId},
         project::ProjectRef,
         scope::{Admin, OwnAccount, Role, SignedIn},
     },
@@ -40,6 +41,8 @@ pub(super) enum Node {
     SpanAnnotation(SpanAnnotation),
     /// What is said of a trace.
     TraceAnnotation(TraceAnnotation),
+    /// A retention policy.
+    ProjectTraceRetentionPolicy(ProjectTraceRetentionPolicy),
     /// A user.
     User(User),
     /// A role.
@@ -126,6 +129,11 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<No
         "TraceAnnotation" => {
             let cx = ctx.cx()?;
             Node::TraceAnnotation(service::annotations::get(&cx, Target::Trace, AnnotationId(global.id)).await?.into())
+        }
+        "ProjectTraceRetentionPolicy" => {
+            let cx = ctx.cx()?;
+            let policy = service::retention::get(&cx, RetentionPolicyId(global.id)).await?;
+            Node::ProjectTraceRetentionPolicy(policy.into())
         }
         "User" => Node::User(user(ctx, UserId(global.id)).await?),
         "UserRole" => {

@@ -7,7 +7,7 @@ import type { introspection } from "./generated/graphql-env";
 
 export const graphql = initGraphQLTada<{
   introspection: introspection;
-  scalars: { DateTime: string; JSON: unknown };
+  scalars: { DateTime: string; JSON: unknown; CronExpression: string };
 }>();
 
 export type { ResultOf, VariablesOf };

@@ -40,6 +40,8 @@ const router = createBrowserRouter(
                 { path: "projects/:projectId", loader: ({ params }) => redirect(tracePath(params["projectId"])) },
                 { path: "projects/:projectId/traces", lazy: () => import("@/routes/traces") },
                 { path: "projects/:projectId/traces/:traceId", lazy: () => import("@/routes/trace") },
+                { path: "projects/:projectId/sessions", lazy: () => import("@/routes/project-sessions") },
+                { path: "projects/:projectId/sessions/:sessionId", lazy: () => import("@/routes/project-session") },
                 { path: "projects/:projectId/spans/:traceId?", loader: ({ params }) => redirect(tracePath(params["projectId"], params["traceId"])) },
                 { path: "redirects/:what/:id", lazy: () => import("@/routes/redirects") },
                 {
@@ -51,6 +53,7 @@ const router = createBrowserRouter(
                     { path: "users/:userId?", lazy: () => import("@/routes/users") },
                     { path: "api-keys/:keyId?", lazy: () => import("@/routes/api-keys") },
                     { path: "alerts", lazy: () => import("@/routes/alerts") },
+                    { path: "data", lazy: () => import("@/routes/data") },
                     { path: "access-log", lazy: () => import("@/routes/access-log") },
                     { path: "audit-log", lazy: () => import("@/routes/audit-log") },
                     // Sections that people know from elsewhere.

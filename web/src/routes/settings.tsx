@@ -3,6 +3,7 @@ import { SectionedPage } from "@/components/page";
 import { isAdmin, viewerOptions } from "@/features/auth/session";
 
 const general = { to: "/settings/general", label: "General" };
+const data = { to: "/settings/data", label: "Data" };
 const forAdmins = [
   { to: "/settings/users", label: "Users" },
   { to: "/settings/api-keys", label: "API keys" },
@@ -13,5 +14,5 @@ const forAdmins = [
 
 export function Component() {
   const { data: viewer } = useQuery(viewerOptions);
-  return <SectionedPage title="Settings" sections={[general, ...(isAdmin(viewer) ? forAdmins : [])]} />;
+  return <SectionedPage title="Settings" sections={[general, data, ...(isAdmin(viewer) ? forAdmins : [])]} />;
 }

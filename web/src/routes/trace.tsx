@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { Download, RotateCw } from "lucide-react";
+import { Download, RotateCw, Trash2 } from "lucide-react";
 import { useMemo, useState } from "react";
-import { useParams, useSearchParams } from "react-router";
+import { useNavigate, useParams, useSearchParams } from "react-router";
 import { asApiError } from "@/api/errors";
 import { queryClient, shownByPage } from "@/api/query-client";
 import { IconButton } from "@/components/button";
@@ -10,10 +10,12 @@ import { Page } from "@/components/page";
 import { Splitter } from "@/components/splitter";
 import { FailureState, SkeletonRows } from "@/components/states";
 import { useToast } from "@/components/toast";
+import { mayWriteTraces, viewerOptions } from "@/features/auth/session";
 import { projectOptions } from "@/features/projects/queries";
 import { isSpanTab, SpanPanel, type SpanTab } from "@/features/spans/span-panel";
 import { SpanTree } from "@/features/spans/span-tree";
 import { buildSpanTree } from "@/features/spans/tree";
+import { DeleteTraceDialog } from "@/features/traces/delete-dialog";
 import { downloadTrace } from "@/features/traces/download";
 import { type TraceDetail, traceOptions } from "@/features/traces/queries";
 import { formatCompact, formatComplete, formatCount, formatLatency, formatRelative } from "@/lib/format";
@@ -41,7 +43,10 @@ export function Component() {
   const query = useQuery(traceOptions(projectId, traceId));
   const project = useQuery(projectOptions(projectId));
   const toast = useToast();
+  const mayDelete = mayWriteTraces(useQuery(viewerOptions).data);
+  const navigate = useNavigate();
   const [downloading, setDownloading] = useState(false);
+  const [deleting, setDeleting] = useState(false);
   const home = tracePath(projectId);
   const name = query.data?.rootSpan?.name ?? "Trace";
 
@@ -66,6 +71,7 @@ export function Component() {
         query.data && (
           <>
             <IconButton icon={Download} label="Download spans as JSON" disabled={downloading} onClick={() => void download()} />
+            {mayDelete && <IconButton icon={Trash2} label="Delete trace" onClick={() => setDeleting(true)} />}
             <IconButton icon={RotateCw} label="Refresh" spinning={query.isRefetching} onClick={() => void query.refetch()} />
           </>
         )
@@ -76,7 +82,18 @@ export function Component() {
       ) : query.isError ? (
         <FailureState error={query.error} what="trace" onRetry={() => void query.refetch()} />
       ) : (
-        <Loaded trace={query.data} />
+        <>
+          <Loaded trace={query.data} />
+          <DeleteTraceDialog
+            id={query.data.id}
+            isOpen={deleting}
+            onClose={() => setDeleting(false)}
+            onDeleted={() => {
+              toast("The trace was deleted.");
+              void navigate(home, { replace: true });
+            }}
+          />
+        </>
       )}
     </Page>
   );

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { RotateCw } from "lucide-react";
+import { MessagesSquare, RotateCw } from "lucide-react";
 import { useEffect, useMemo } from "react";
-import { useParams, useSearchParams } from "react-router";
+import { useNavigate, useParams, useSearchParams } from "react-router";
 import { queryClient, shownByPage } from "@/api/query-client";
 import { Button, IconButton } from "@/components/button";
 import { CopyableId } from "@/components/copy";
@@ -17,7 +17,7 @@ import { newestTracesOptions, tracesOptions, type TraceSummary } from "@/feature
 import { cx } from "@/lib/cx";
 import { formatAbsolute, formatCompact, formatComplete, formatCount, formatLatency, formatRelative, NONE, previewText } from "@/lib/format";
 import { useNow, usePreference } from "@/lib/hooks";
-import { tracePath } from "@/lib/paths";
+import { sessionPath, tracePath } from "@/lib/paths";
 import styles from "./lists.module.css";
 
 export function loader({ params }: { params: { projectId?: string } }) {
@@ -33,6 +33,7 @@ export function shouldRevalidate({ currentParams, nextParams }: { currentParams:
 export function Component() {
   const { projectId = "" } = useParams();
   const [params, setParams] = useSearchParams();
+  const navigate = useNavigate();
   const live = params.get("live") === "1";
   const [clock, setClock] = usePreference<"relative" | "absolute">("phoenix.clock", "relative", ["relative", "absolute"]);
   const now = useNow(live ? 1000 : 15_000);
@@ -146,6 +147,9 @@ export function Component() {
               }}
             >
               Live
+            </Button>
+            <Button icon={MessagesSquare} onClick={() => void navigate(sessionPath(projectId))}>
+              Sessions
             </Button>
             <IconButton
               icon={RotateCw}

@@ -3,19 +3,23 @@
 mod annotation;
 mod api_key;
 mod project;
+mod retention;
 mod user;
 
 use async_graphql::MergedObject;
 
-use self::{annotation::AnnotationMutation, api_key::ApiKeyMutation, project::ProjectMutation, user::UserMutation};
+use self::{
+    annotation::AnnotationMutation, api_key::ApiKeyMutation, project::ProjectMutation, retention::RetentionMutation,
+    user::UserMutation,
+};
 
 /// Everything that can be changed.
 #[derive(MergedObject)]
-pub struct Mutation(UserMutation, ApiKeyMutation, ProjectMutation, AnnotationMutation);
+pub struct Mutation(UserMutation, ApiKeyMutation, ProjectMutation, AnnotationMutation, RetentionMutation);
 
 impl Mutation {
     /// Puts the parts together.
     pub(super) const fn new() -> Self {
-        Self(UserMutation, ApiKeyMutation, ProjectMutation, AnnotationMutation)
+        Self(UserMutation, ApiKeyMutation, ProjectMutation, AnnotationMutation, RetentionMutation)
     }
 }

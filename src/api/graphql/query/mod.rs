@@ -2,6 +2,7 @@
 
 pub(super) mod annotation;
 pub(super) mod project;
+pub(super) mod retention;
 pub(super) mod span;
 pub(super) mod trace;
 pub(super) mod user;
@@ -10,6 +11,7 @@ use async_graphql::{Context, ID, Object, Result};
 
 use self::{
     project::{Project, ProjectFilter, ProjectSort},
+    retention::ProjectTraceRetentionPolicy,
     span::Span,
     trace::Trace,
     user::{SystemApiKey, User, UserApiKey, UserRole},
@@ -25,6 +27,7 @@ use crate::{
         id::{SpanId, TraceId},
         page::{Cursor, Order, PageRequest},
         project::ProjectRef,
+        retention::DEFAULT_POLICY,
         scope::{Role, SignedIn},
     },
     error::Error,
@@ -117,6 +120,29 @@ impl Query {
             Err(Error::NotFound(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The retention policy of projects that have no other.
+    async fn default_project_trace_retention_policy(&self, ctx: &Context<'_>) -> Result<ProjectTraceRetentionPolicy> {
+        let cx = ctx.cx()?;
+        Ok(service::retention::get(&cx, DEFAULT_POLICY).await?.into())
+    }
+
+    /// The retention policies, the default one first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn project_trace_retention_policies(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many policies at most: 1 to 1000.", default = 100)] first: Option<i32>,
+        #[graphql(desc = "Not supported: lists are read forwards.")] last: Option<i32>,
+        #[graphql(desc = "The cursor of the policy before the page.")] after: Option<String>,
+        #[graphql(desc = "Not supported: lists are read forwards.")] before: Option<String>,
+    ) -> Result<Connection<ProjectTraceRetentionPolicy>> {
+        refuse_backwards(last, before.as_deref())?;
+        let window = Window::read(first.unwrap_or(100), after.as_deref())?;
+        let cx = ctx.cx()?;
+        let page = service::retention::list(&cx, window.request(Order::Asc)).await?;
+        Ok(window.connection(page, |p| Cursor { key: p.id.0, id: p.id.0 }, ProjectTraceRetentionPolicy::from))
     }
 
     /// The living system keys, oldest first; for administrators.

@@ -10,6 +10,7 @@ use super::{
         node::global_id,
         scalar::{DateTime, SortDir},
     },
+    retention::ProjectTraceRetentionPolicy,
     span::{Span, SpanSort},
     trace::{Trace, TraceColumn, TraceSort},
 };
@@ -22,6 +23,7 @@ use crate::{
         span_filter::{SpanFilter, SpanSort as SpanOrder},
         trace::{TraceFilter, TraceSort as TraceOrder},
     },
+    error::Error,
     service,
 };
 
@@ -194,6 +196,12 @@ impl Project {
             id: trace.id.0,
         };
         Ok(window.connection(page, cursor, Trace::from))
+    }
+
+    /// The policy that says how long its traces are kept.
+    async fn trace_retention_policy(&self, ctx: &Context<'_>) -> Result<ProjectTraceRetentionPolicy> {
+        let policy = ctx.loaders()?.retention_policy(self.0.id).await?;
+        Ok(policy.ok_or_else(|| Error::NotFound("Project not found".into()))?.into())
     }
 
     /// When it was created.

@@ -9,7 +9,9 @@ pub mod api_keys;
 pub mod audit_logs;
 pub mod documented_api_keys;
 pub mod notes;
+pub mod new_spans;
 pub mod otlp_span;
+pub mod project_sessions;
 pub mod projects;
 pub mod server;
 pub mod spans;
@@ -30,6 +32,8 @@ pub fn routes() -> Routes {
         .merge(annotations::routes())
         .merge(notes::routes())
         .merge(annotation_configs::routes())
+        .merge(new_spans::routes())
+        .merge(project_sessions::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(documented_api_keys::routes())

@@ -20,7 +20,7 @@ use crate::{
         project::{Project as DomainProject, ProjectRef},
         scope::{ProjectsManage, ProjectsRead, ProjectsWrite},
     },
-    service::{cx::Cx, projects},
+    service::{cx::Cx, projects, retention},
     store::projects::ProjectFilter,
 };
 
@@ -33,6 +33,7 @@ pub fn routes() -> Routes {
         .add(route!(get_project))
         .add(route!(update_project))
         .add(route!(delete_project))
+        .add(route!(set_project_retention_policy))
 }
 
 /// A project.
@@ -163,4 +164,44 @@ async fn update_project(
 async fn delete_project(cx: Cx<ProjectsManage>, Path(project): Path<String>) -> Answer<StatusCode> {
     projects::delete(&cx, &ProjectRef::parse(&project)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which retention policy holds for a project.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct SetProjectRetentionPolicyRequestBody {
+    /// Global id; null, or the id of the default policy, for the default policy.
+    #[schema(required = true)]
+    #[serde(deserialize_with = "Option::deserialize")]
+    policy_id: Option<String>,
+}
+
+/// The retention policy of a project.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectRetentionPolicyData {
+    project_id: String,
+    /// Null for the default policy.
+    #[schema(required = true)]
+    policy_id: Option<String>,
+}
+
+/// Puts a project under a retention policy
+#[utoipa::path(
+    patch, path = "/v1/projects/{project_identifier}/retention", operation_id = "setProjectRetentionPolicy",
+    tag = "projects",
+    params(("project_identifier" = String, Path, description = "Global id or name")),
+    request_body = SetProjectRetentionPolicyRequestBody,
+    responses((status = 200, body = DataBody<ProjectRetentionPolicyData>), (status = 404), (status = 422))
+)]
+async fn set_project_retention_policy(
+    cx: Cx<ProjectsManage>,
+    Path(project): Path<String>,
+    Json(body): Json<SetProjectRetentionPolicyRequestBody>,
+) -> Answer<axum::Json<DataBody<ProjectRetentionPolicyData>>> {
+    let project = ProjectRef::parse(&project);
+    let (project, policy) = retention::set_policy(&cx, &project, body.policy_id.as_deref()).await?;
+    let data = ProjectRetentionPolicyData {
+        project_id: GlobalId::encode("Project", project.0),
+        policy_id: policy.map(|id| GlobalId::encode(retention::TYPE_NAME, id.0)),
+    };
+    Ok(axum::Json(DataBody { data }))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::{
-    http::{HeaderMap, HeaderValue, header},
+    http::{self, HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
 use prost::Message as _;
@@ -26,7 +26,7 @@ use crate::{
         id::{GlobalId, SpanId, TraceId},
         page::{Cursor, Order, Page},
         project::ProjectRef,
-        scope::TracesRead,
+        scope::{TracesRead, TracesWrite},
         span::{Span as DomainSpan, StatusCode, is_known_kind},
         span_filter::{AttributeValue, ParentFilter, SpanFilter, SpanSort},
         time::UnixNanos,
@@ -38,7 +38,7 @@ use crate::{
 /// Returns the routes of this file.
 #[must_use]
 pub fn routes() -> Routes {
-    Routes::default().add(route!(get_spans)).add(route!(span_search))
+    Routes::default().add(route!(get_spans)).add(route!(span_search)).add(route!(delete_span))
 }
 
 /// A span.
@@ -394,4 +394,18 @@ const PROTOBUF: &str = "application/x-protobuf";
 
 fn wants_protobuf(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|accept| accept.trim() == PROTOBUF)
+}
+
+/// Deletes a span
+///
+/// Its trace and the spans below it stay, unless it was the last of its trace. An OpenTelemetry id that several spans
+/// have is refused with 409: only a global id says which.
+#[utoipa::path(
+    delete, path = "/v1/spans/{span_identifier}", operation_id = "deleteSpan", tag = "spans",
+    params(("span_identifier" = String, Path, description = "Global id, or OpenTelemetry span id")),
+    responses((status = 204), (status = 404), (status = 409))
+)]
+async fn delete_span(cx: Cx<TracesWrite>, Path(span): Path<String>) -> Answer<http::StatusCode> {
+    spans::delete(&cx, &span).await?;
+    Ok(http::StatusCode::NO_CONTENT)
 }

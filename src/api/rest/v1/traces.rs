@@ -1,14 +1,15 @@
 //! Traces.
 
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     api::{
-        extract::{Path, Query, any_case_bool},
+        extract::{Json, Path, Query, any_case_bool},
         rest::{
             Routes,
-            page::{self, ListBody},
+            page::{self, DataBody, ListBody},
             problem::Answer,
             route,
             v1::spans::{OrderParam, instant},
@@ -17,7 +18,7 @@ use crate::{
     domain::{
         id::{GlobalId, TraceId},
         project::ProjectRef,
-        scope::TracesRead,
+        scope::{TracesRead, TracesWrite},
         span::{Span, normalized_kind},
         trace::{Trace, TraceFilter, TraceSort},
     },
@@ -28,7 +29,11 @@ use crate::{
 /// Returns the routes of this file.
 #[must_use]
 pub fn routes() -> Routes {
-    Routes::default().add(route!(list_project_traces))
+    Routes::default()
+        .add(route!(list_project_traces))
+        .add(route!(delete_project_traces))
+        .add(route!(delete_trace))
+        .add(route!(transfer_traces))
 }
 
 /// A trace.
@@ -207,4 +212,88 @@ async fn list_project_traces(
         TraceData::new(&trace, spans)
     });
     Ok(axum::Json(page.into()))
+}
+
+/// Which traces of a project to delete.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteTracesQuery {
+    /// Started at or after.
+    #[param(format = DateTime)]
+    start_time: String,
+    /// Started before.
+    #[param(format = DateTime)]
+    end_time: String,
+}
+
+/// Deletes the traces of a project that started within a time range
+///
+/// They go oldest first, beside ingest; the answer comes when they are gone. A request that is cut off leaves whole
+/// traces behind.
+#[utoipa::path(
+    delete, path = "/v1/projects/{project_identifier}/traces", operation_id = "deleteProjectTraces", tag = "traces",
+    params(("project_identifier" = String, Path, description = "Global id or name"), DeleteTracesQuery),
+    responses((status = 204), (status = 404), (status = 422))
+)]
+async fn delete_project_traces(
+    cx: Cx<TracesWrite>,
+    Path(project): Path<String>,
+    Query(query): Query<DeleteTracesQuery>,
+) -> Answer<StatusCode> {
+    let given = |field, text| {
+        let invalid = || Error::invalid(field, format!("{field}: Input should be a valid datetime"));
+        instant(field, Some(text))?.ok_or_else(invalid)
+    };
+    let (start, end) = (given("start_time", &query.start_time)?, given("end_time", &query.end_time)?);
+    traces::delete_started(&cx, &ProjectRef::parse(&project), start, end).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes a trace with its spans
+///
+/// An OpenTelemetry id that traces of several projects have is refused with 409: only a global id says which.
+#[utoipa::path(
+    delete, path = "/v1/traces/{trace_identifier}", operation_id = "deleteTrace", tag = "traces",
+    params(("trace_identifier" = String, Path, description = "Global id, or OpenTelemetry trace id")),
+    responses((status = 204), (status = 404), (status = 409))
+)]
+async fn delete_trace(cx: Cx<TracesWrite>, Path(trace): Path<String>) -> Answer<StatusCode> {
+    traces::delete(&cx, &trace).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which traces to move, and where.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TransferTracesRequestBody {
+    /// Global ids or OpenTelemetry ids of traces of one project, 1000 at most.
+    #[schema(min_items = 1, max_items = 1000)]
+    trace_identifiers: Vec<String>,
+    /// Global id or name.
+    destination_project_identifier: String,
+}
+
+/// What was moved.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TransferTracesData {
+    transferred_trace_count: usize,
+    destination_project_id: String,
+}
+
+/// Moves traces to another project
+///
+/// Their spans and all that was said of them keep their ids; their sessions are those of the same name there.
+#[utoipa::path(
+    post, path = "/v1/traces/transfer", operation_id = "transferTraces", tag = "traces",
+    request_body = TransferTracesRequestBody,
+    responses((status = 200, body = DataBody<TransferTracesData>), (status = 404), (status = 409), (status = 422))
+)]
+async fn transfer_traces(
+    cx: Cx<TracesWrite>,
+    Json(body): Json<TransferTracesRequestBody>,
+) -> Answer<axum::Json<DataBody<TransferTracesData>>> {
+    let to = ProjectRef::parse(&body.destination_project_identifier);
+    let (transferred_trace_count, project) = traces::transfer(&cx, &body.trace_identifiers, &to).await?;
+    let destination_project_id = GlobalId::encode("Project", project.0);
+    Ok(axum::Json(DataBody { data: TransferTracesData { transferred_trace_count, destination_project_id } }))
 }

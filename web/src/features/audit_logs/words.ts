@@ -1,6 +1,6 @@
 import { deviceOf } from "@/features/sessions/device";
 
-const subjects: Readonly<Record<string, string>> = { api_key: "API key", user: "User", session: "Session", project: "Project", alert_destination: "Alert destination", annotation_config: "Annotation config", system: "Server" };
+const subjects: Readonly<Record<string, string>> = { api_key: "API key", user: "User", session: "Session", project: "Project", retention_policy: "Retention policy", alert_destination: "Alert destination", annotation_config: "Annotation config", system: "Server" };
 
 const verbs: Readonly<Record<string, string>> = {
   create: "created",
@@ -19,7 +19,7 @@ const verbs: Readonly<Record<string, string>> = {
 };
 
 /** What is known to be recorded, for the filter. */
-export const actions = ["api_key.create", "api_key.update", "api_key.rotate", "api_key.revoke", "user.create", "user.update", "user.delete", "user.login", "user.login_failed", "user.login_limited", "user.password_changed", "session.end", "project.create", "project.update", "project.delete", "project.annotations_delete", "project.annotation_configs", "annotation_config.create", "annotation_config.update", "annotation_config.delete", "alert_destination.create", "alert_destination.update", "alert_destination.rotate", "alert_destination.test", "alert_destination.delete"];
+export const actions = ["api_key.create", "api_key.update", "api_key.rotate", "api_key.revoke", "user.create", "user.update", "user.delete", "user.login", "user.login_failed", "user.login_limited", "user.password_changed", "session.end", "project.create", "project.update", "project.delete", "project.annotations_delete", "project.annotation_configs", "annotation_config.create", "annotation_config.update", "annotation_config.delete", "retention_policy.create", "retention_policy.update", "retention_policy.delete", "alert_destination.create", "alert_destination.update", "alert_destination.rotate", "alert_destination.test", "alert_destination.delete"];
 
 const spaced = (text: string) => text.replaceAll(/[._-]+/g, " ").trim();
 

@@ -34,6 +34,11 @@ export function isAdmin(viewer: Viewer | null | undefined): boolean {
   return viewer?.role.name === "ADMIN" || viewer?.role.name === "SYSTEM";
 }
 
+/** Whether the visitor may delete traces; without authentication everybody may. */
+export function mayWriteTraces(viewer: Viewer | null | undefined): boolean {
+  return viewer === null || (viewer !== undefined && viewer.role.name !== "VIEWER");
+}
+
 const PatchViewerMutation = graphql(`
   mutation ChangePassword($input: PatchViewerInput!) {
     patchViewer(input: $input) {
