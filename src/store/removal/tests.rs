@@ -40,6 +40,7 @@ fn span(trace: u8, number: u8) -> NewSpan {
         status_code: if number == 3 { StatusCode::Error } else { StatusCode::Ok },
         status_message: String::new(),
         attributes: "{}".to_owned(),
+        packed_attributes: None,
         flat_attributes: true,
         remainder: None,
         // Three traces to a session, and some without.

@@ -129,6 +129,7 @@ def _is_ready(server: Server, process: subprocess.Popen[bytes], log: Path) -> bo
     try:
         return requests.get(f"{server.base_url}/readyz", timeout=2).status_code == 200
     except (requests.ConnectionError, requests.Timeout):
+        # On a busy machine the first answer may take longer than that.
         return False
 
 
