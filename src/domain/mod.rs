@@ -11,6 +11,7 @@ pub mod auth_change;
 pub mod change;
 pub mod client_address;
 pub mod demand;
+pub mod filter;
 pub mod id;
 pub mod page;
 pub mod plan;
