@@ -22,6 +22,7 @@ pub mod secret;
 pub mod session;
 pub mod span;
 pub mod span_filter;
+pub mod span_table;
 pub mod time;
 pub mod trace;
 pub mod user;

@@ -37,7 +37,43 @@ pub fn parse(text: &str, subject: Subject) -> Result<Option<Filter>, FilterError
     Ok(Some(Filter { subject, annotations: checker.annotations, condition }))
 }
 
+/// Reads the name of one value of a span: a field, or an attribute in whichever form.
+pub fn parse_key(text: &str) -> Result<typed::Key, FilterError> {
+    use typed::{Key, Number, Text, Time};
+    if text.len() > MAX_BYTES {
+        return Err(FilterError::new(&(0..0), "this name is too long"));
+    }
+    let Some(expr) = parser::parse(text)? else { return Err(FilterError::new(&(0..0), "a name should stand here")) };
+    match check::Checker::new(text, Subject::Span).value(&expr)?.of {
+        check::Kind::Text(Text::Field(_, field)) => Ok(Key::Text(field)),
+        check::Kind::Number(Number::Field(_, field)) => Ok(Key::Number(field)),
+        check::Kind::Time(Time::Field(_, field)) => Ok(Key::Time(field)),
+        check::Kind::Attribute(attribute) => Ok(Key::Attribute(attribute.path)),
+        _ => Err(FilterError::new(&expr.at, "this names no value of a span")),
+    }
+}
+
 impl Filter {
+    /// Returns the filter that lets pass what passes both.
+    #[must_use]
+    pub fn and(mut self, condition: typed::Cond) -> Self {
+        self.condition = typed::Cond::All(vec![self.condition, condition]);
+        self
+    }
+
+    /// Returns the condition of spans that name no parent.
+    #[must_use]
+    pub fn without_parent_id() -> typed::Cond {
+        let place = typed::Place { depth: 0, via: typed::Via::Itself };
+        typed::Cond::Missing(typed::Operand::Text(typed::Text::Field(place, typed::TextField::ParentId)))
+    }
+
+    /// Returns the condition of spans that name no parent, or none that has arrived.
+    #[must_use]
+    pub fn without_parent() -> typed::Cond {
+        typed::Cond::Missing(typed::Operand::Parent(typed::Place { depth: 0, via: typed::Via::Parent }))
+    }
+
     /// Whether only spans without a parent can pass: some part that must hold says so.
     #[must_use]
     pub fn selects_roots_only(&self) -> bool {

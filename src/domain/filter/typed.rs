@@ -333,3 +333,16 @@ pub enum TimeField {
     /// End.
     End,
 }
+
+/// One value of a span, by the name that filters know it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A text.
+    Text(TextField),
+    /// A number.
+    Number(NumberField),
+    /// An instant.
+    Time(TimeField),
+    /// An attribute.
+    Attribute(Vec<String>),
+}

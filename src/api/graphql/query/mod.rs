@@ -1,5 +1,6 @@
 //! The root of every query.
 
+mod filter;
 pub(super) mod project;
 pub(super) mod span;
 pub(super) mod trace;

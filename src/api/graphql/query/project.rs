@@ -10,19 +10,21 @@ use super::{
         node::global_id,
         scalar::{DateTime, SortDir},
     },
+    filter::{SpanFilterConditionAnalysis, ValidationResult},
     span::{Span, SpanSort},
     trace::{Trace, TraceColumn, TraceSort},
 };
 use crate::{
     domain::{
         self,
+        filter::Subject,
         id::TraceId,
         page::{Cursor, Order},
         project::ProjectRef,
         span_filter::{SpanFilter, SpanSort as SpanOrder},
         trace::{TraceFilter, TraceSort as TraceOrder},
     },
-    service,
+    service::{self, filters},
 };
 
 /// Pairs of colours that are told apart at a glance; the first is the lighter one.
@@ -148,6 +150,11 @@ impl Project {
         #[graphql(desc = "How many spans at most: 1 to 1000.")] first: i32,
         #[graphql(desc = "The cursor of the span before the page.")] after: Option<String>,
         #[graphql(desc = "The order; a cursor is good for the order that it came from.")] sort: Option<SpanSort>,
+        #[graphql(desc = "What must hold for a span: `span_kind == 'LLM' and latency_ms > 500`.")]
+        filter_condition: Option<String>,
+        #[graphql(desc = "What must hold for the trace of a span: `error_count > 0`.")] trace_filter_condition: Option<
+            String,
+        >,
     ) -> Result<Connection<Span>> {
         let window = Window::read(first, after.as_deref())?;
         let (by, order) = match sort {
@@ -156,7 +163,12 @@ impl Project {
         };
         let cx = ctx.cx()?;
         let request = window.request(order);
-        let page = service::spans::list_in(&cx, self.0.id, &SpanFilter::default(), by, request).await?;
+        let filter = SpanFilter {
+            expression: filters::parse("filter_condition", filter_condition.as_deref(), Subject::Span)?,
+            trace_expression: filters::parse("trace_filter_condition", trace_filter_condition.as_deref(), Subject::Trace)?,
+            ..SpanFilter::default()
+        };
+        let page = service::spans::list_in(&cx, self.0.id, &filter, by, request).await?;
         let cursor = |span: &domain::span::Span| Cursor {
             key: match by {
                 SpanOrder::Id => span.id.0,
@@ -175,6 +187,9 @@ impl Project {
         #[graphql(desc = "How many traces at most: 1 to 1000.")] first: i32,
         #[graphql(desc = "The cursor of the trace before the page.")] after: Option<String>,
         #[graphql(desc = "The order; a cursor is good for the order that it came from.")] sort: Option<TraceSort>,
+        #[graphql(desc = "What must hold for a trace: `error_count > 0 and num_spans > 3`.")] filter_condition: Option<
+            String,
+        >,
     ) -> Result<Connection<Trace>> {
         let window = Window::read(first, after.as_deref())?;
         let sort = sort.unwrap_or(TraceSort { col: TraceColumn::StartTime, dir: SortDir::Desc });
@@ -185,7 +200,11 @@ impl Project {
         let cx = ctx.cx()?;
         let project = ProjectRef::Id(self.0.id);
         let request = window.request(sort.dir.into());
-        let (_, page) = service::traces::list(&cx, &project, &TraceFilter::default(), by, request).await?;
+        let filter = TraceFilter {
+            expression: filters::parse("filter_condition", filter_condition.as_deref(), Subject::Trace)?,
+            ..TraceFilter::default()
+        };
+        let (_, page) = service::traces::list(&cx, &project, &filter, by, request).await?;
         let cursor = |trace: &domain::trace::Trace| Cursor {
             key: match by {
                 TraceOrder::StartTime => trace.start.0,
@@ -194,6 +213,42 @@ impl Project {
             id: trace.id.0,
         };
         Ok(window.connection(page, cursor, Trace::from))
+    }
+
+    /// Whether a filter for spans can be used.
+    async fn validate_span_filter_condition(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] condition: String,
+    ) -> Result<ValidationResult> {
+        Ok(ValidationResult::new(&condition, filters::check(&ctx.cx()?, &condition, Subject::Span).as_ref()))
+    }
+
+    /// Whether a filter for traces can be used.
+    async fn validate_trace_filter_condition(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] condition: String,
+    ) -> Result<ValidationResult> {
+        Ok(ValidationResult::new(&condition, filters::check(&ctx.cx()?, &condition, Subject::Trace).as_ref()))
+    }
+
+    /// Whether a filter for sessions can be used.
+    async fn validate_session_filter_condition(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] condition: String,
+    ) -> Result<ValidationResult> {
+        Ok(ValidationResult::new(&condition, filters::check(&ctx.cx()?, &condition, Subject::Session).as_ref()))
+    }
+
+    /// What a filter for spans comes to.
+    async fn analyze_span_filter_condition(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] condition: String,
+    ) -> Result<SpanFilterConditionAnalysis> {
+        Ok(SpanFilterConditionAnalysis { selects_root_spans_only: filters::selects_roots_only(&ctx.cx()?, &condition) })
     }
 
     /// When it was created.

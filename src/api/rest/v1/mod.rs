@@ -9,6 +9,7 @@ pub mod documented_api_keys;
 pub mod otlp_span;
 pub mod projects;
 pub mod server;
+pub mod span_query;
 pub mod spans;
 pub mod traces;
 pub mod usage;
@@ -23,6 +24,7 @@ pub fn routes() -> Routes {
         .merge(server::routes())
         .merge(projects::routes())
         .merge(spans::routes())
+        .merge(span_query::routes())
         .merge(traces::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
