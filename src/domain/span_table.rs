@@ -8,7 +8,7 @@ use super::{
     attributes,
     filter::typed::{Key, NumberField, TextField, TimeField},
     id::SpanId,
-    span::{Span, normalized_kind},
+    span::{Span, keys, normalized_kind},
 };
 
 /// Which columns a table has, and how many rows a span gives.
@@ -51,24 +51,78 @@ pub struct Table {
 /// Sums over a span and all below it: prompt tokens, completion tokens, failed spans.
 pub type Sums = HashMap<SpanId, (i64, i64, i64)>;
 
-/// Name of the column with the place of an item in its list.
-const POSITION: &str = "document_position";
+/// Columns of the full table that every span has.
+const COLUMNS: [&str; 10] = [
+    "name",
+    "span_kind",
+    "parent_id",
+    "start_time",
+    "end_time",
+    "status_code",
+    "status_message",
+    "events",
+    "context.span_id",
+    "context.trace_id",
+];
 
 /// Attributes that are a column of their own; others stand together in a column under the first part of their key.
 const OWN_COLUMNS: [&str; 57] = [
-    "agent.name", "embedding.embeddings", "embedding.invocation_parameters", "embedding.model_name", "graph.node.id",
-    "graph.node.name", "graph.node.parent_id", "input.mime_type", "input.value", "llm.choices", "llm.cost.completion",
-    "llm.cost.completion_details.audio", "llm.cost.completion_details.output", "llm.cost.completion_details.reasoning",
-    "llm.cost.prompt", "llm.cost.prompt_details.audio", "llm.cost.prompt_details.cache_input",
-    "llm.cost.prompt_details.cache_read", "llm.cost.prompt_details.cache_write", "llm.cost.prompt_details.input",
-    "llm.cost.total", "llm.finish_reason", "llm.function_call", "llm.input_messages", "llm.invocation_parameters",
-    "llm.model_name", "llm.output_messages", "llm.prompt_template.template", "llm.prompt_template.variables",
-    "llm.prompt_template.version", "llm.prompts", "llm.provider", "llm.system", "llm.token_count.completion",
-    "llm.token_count.completion_details.audio", "llm.token_count.completion_details.reasoning", "llm.token_count.prompt",
-    "llm.token_count.prompt_details.audio", "llm.token_count.prompt_details.cache_input",
-    "llm.token_count.prompt_details.cache_read", "llm.token_count.prompt_details.cache_write", "llm.token_count.total",
-    "llm.tools", "metadata", "openinference.span.kind", "output.mime_type", "output.value", "prompt.id", "prompt.url",
-    "prompt.vendor", "retrieval.documents", "session.id", "tag.tags", "tool.description", "tool.name", "tool.parameters",
+    "agent.name",
+    "embedding.embeddings",
+    "embedding.invocation_parameters",
+    "embedding.model_name",
+    "graph.node.id",
+    "graph.node.name",
+    "graph.node.parent_id",
+    "input.mime_type",
+    "input.value",
+    "llm.choices",
+    "llm.cost.completion",
+    "llm.cost.completion_details.audio",
+    "llm.cost.completion_details.output",
+    "llm.cost.completion_details.reasoning",
+    "llm.cost.prompt",
+    "llm.cost.prompt_details.audio",
+    "llm.cost.prompt_details.cache_input",
+    "llm.cost.prompt_details.cache_read",
+    "llm.cost.prompt_details.cache_write",
+    "llm.cost.prompt_details.input",
+    "llm.cost.total",
+    "llm.finish_reason",
+    "llm.function_call",
+    "llm.input_messages",
+    "llm.invocation_parameters",
+    "llm.model_name",
+    "llm.output_messages",
+    "llm.prompt_template.template",
+    "llm.prompt_template.variables",
+    "llm.prompt_template.version",
+    "llm.prompts",
+    "llm.provider",
+    "llm.system",
+    "llm.token_count.completion",
+    "llm.token_count.completion_details.audio",
+    "llm.token_count.completion_details.reasoning",
+    "llm.token_count.prompt",
+    "llm.token_count.prompt_details.audio",
+    "llm.token_count.prompt_details.cache_input",
+    "llm.token_count.prompt_details.cache_read",
+    "llm.token_count.prompt_details.cache_write",
+    "llm.token_count.total",
+    "llm.tools",
+    "metadata",
+    "openinference.span.kind",
+    "output.mime_type",
+    "output.value",
+    "prompt.id",
+    "prompt.url",
+    "prompt.vendor",
+    "retrieval.documents",
+    "session.id",
+    "tag.tags",
+    "tool.description",
+    "tool.name",
+    "tool.parameters",
     "user.id",
 ];
 
@@ -95,12 +149,21 @@ impl Builder {
         // Beside the index, a column of the same name may stand: the full table has both.
         builder.table.columns.push(index.clone());
         builder.table.index.push(index);
-        if query.explode.is_some() {
-            builder.table.columns.push(POSITION.to_owned());
-            builder.table.index.push(POSITION.to_owned());
+        if let Some(items) = &query.explode {
+            let documents = items.path.last().is_some_and(|p| p == "documents");
+            let position = if documents { "document_position" } else { "position" };
+            builder.table.columns.push(position.to_owned());
+            builder.table.index.push(position.to_owned());
+            // What rows are called by is not said twice.
+            builder.places.insert(builder.table.index[0].clone(), 0);
         }
         for (name, _) in query.select.iter().flatten() {
             builder.place(name);
+        }
+        if is_full(query) {
+            for name in COLUMNS {
+                builder.place(name);
+            }
         }
         for items in query.explode.iter().chain(query.concat.as_ref().map(|(items, _)| items)) {
             for (name, _) in &items.fields {
@@ -142,7 +205,7 @@ impl Builder {
                     self.set(&mut row, name, value);
                 }
             }
-            None if query.explode.is_none() && query.concat.is_none() => self.everything(&mut row, span, &nested),
+            None if is_full(query) => self.everything(&mut row, span, &nested),
             None => {}
         }
         if let Some((items, separator)) = &query.concat {
@@ -171,24 +234,30 @@ impl Builder {
     }
 
     fn everything(&mut self, row: &mut Vec<Value>, span: &Span, nested: &Map<String, Value>) {
-        let columns = [
-            ("name", Value::from(span.name.clone())),
-            ("span_kind", Value::from(normalized_kind(&span.sent_kind))),
-            ("parent_id", span.parent_span_id.map_or(Value::Null, |id| Value::from(id.to_hex()))),
-            ("start_time", Value::from(span.start.to_rfc3339_nanos())),
-            ("end_time", Value::from(span.end.to_rfc3339_nanos())),
-            ("status_code", Value::from(span.status_code.as_str())),
-            ("status_message", Value::from(span.status_message.clone())),
-            ("events", events(span)),
-            ("context.span_id", Value::from(span.span_id.to_hex())),
-            ("context.trace_id", Value::from(span.trace_id.to_hex())),
+        let values = [
+            Value::from(span.name.clone()),
+            Value::from(normalized_kind(&span.sent_kind)),
+            span.parent_span_id.map_or(Value::Null, |id| Value::from(id.to_hex())),
+            Value::from(span.start.to_rfc3339_nanos()),
+            Value::from(span.end.to_rfc3339_nanos()),
+            Value::from(span.status_code.as_str()),
+            Value::from(span.status_message.clone()),
+            events(span),
+            Value::from(span.span_id.to_hex()),
+            Value::from(span.trace_id.to_hex()),
         ];
-        for (name, value) in columns {
+        for (name, value) in COLUMNS.into_iter().zip(values) {
             self.set(row, name, value);
         }
         let mut rest = nested.clone();
         for key in OWN_COLUMNS {
             if let Some(value) = take(&mut rest, key) {
+                // Some instrumentations send counts as texts.
+                let value = match key {
+                    keys::PROMPT_TOKENS => span.tokens.prompt.map_or(value, Value::from),
+                    keys::COMPLETION_TOKENS => span.tokens.completion.map_or(value, Value::from),
+                    _ => value,
+                };
                 self.set(row, &format!("attributes.{key}"), shown(value));
             }
         }
@@ -203,9 +272,12 @@ impl Builder {
         let is_time = |key: &Key| matches!(key, Key::Time(_));
         let selected: HashMap<&str, bool> =
             query.select.iter().flatten().map(|(name, key)| (name.as_str(), is_time(key))).collect();
-        let everything = query.select.is_none();
+        let everything = is_full(query);
         let of = |name: &String| {
-            selected.get(name.as_str()).copied().unwrap_or(everything && matches!(name.as_str(), "start_time" | "end_time"))
+            selected
+                .get(name.as_str())
+                .copied()
+                .unwrap_or(everything && matches!(name.as_str(), "start_time" | "end_time"))
         };
         self.table.times = self.table.columns.iter().map(of).collect();
         self.table.times[0] = is_time(&index(query).1);
@@ -216,6 +288,11 @@ impl Builder {
         }
         self.table
     }
+}
+
+/// Whether the table has all there is of a span.
+const fn is_full(query: &TableQuery) -> bool {
+    query.select.is_none() && query.explode.is_none() && query.concat.is_none()
 }
 
 fn index(query: &TableQuery) -> (String, Key) {

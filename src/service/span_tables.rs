@@ -102,7 +102,8 @@ async fn read(
         let request = PageRequest { from, limit, order: Order::Desc };
         let mut reader = cx.read().await?;
         let page =
-            store::span_search::list(reader.conn(), &cx.projects(), Some(project), &filter, SpanSort::Id, request).await?;
+            store::span_search::list(reader.conn(), &cx.projects(), Some(project), &filter, SpanSort::Id, request)
+                .await?;
         *bytes += page.items.iter().map(|s| s.attributes.len()).sum::<usize>();
         found.extend(page.items);
         if found.len() > MAX_SPANS as usize || *bytes > MAX_BYTES {

@@ -17,6 +17,7 @@ mod bad_input;
 mod docs;
 mod documents;
 mod durability;
+mod filters;
 mod ingest;
 mod isolation;
 mod key_platform;

@@ -8,8 +8,8 @@ use super::{
     names::{self, Entity, Meaning},
     syntax::{Comprehension, Expr, Node},
     typed::{
-        Attribute, Cond, Loop, NamedAnnotation, Number, NumberField, Operand, Place, Reduction, Subject, Text, TextField,
-        Time, Via,
+        Attribute, Cond, Loop, NamedAnnotation, Number, NumberField, Operand, Place, Reduction, Subject, Text,
+        TextField, Time, Via,
     },
 };
 
@@ -190,7 +190,10 @@ impl<'t> Checker<'t> {
             return self.attribute(Via::Itself, path.iter().map(|p| (*p).to_owned()).collect(), &expr.at);
         }
         if parts.len() == 1 && names::collections(entity, 0).iter().any(|(n, ..)| *n == joined) {
-            return Self::error(&expr.at, format!("`{joined}` is a collection: `any(x.name == '…' for x in {joined})`"));
+            return Self::error(
+                &expr.at,
+                format!("`{joined}` is a collection: `any(x.name == '…' for x in {joined})`"),
+            );
         }
         let known = names::list(names::names(entity, 0).iter().map(|(n, _)| *n));
         let advice = format!("the root span has `attributes['{joined}']`");
@@ -226,7 +229,10 @@ impl<'t> Checker<'t> {
 
     fn meant(&mut self, meaning: Meaning, place: Place) -> Kind {
         let attribute = |key: &str, via| {
-            Kind::Attribute(Attribute { place: Place { via, ..place }, path: key.split('.').map(str::to_owned).collect() })
+            Kind::Attribute(Attribute {
+                place: Place { via, ..place },
+                path: key.split('.').map(str::to_owned).collect(),
+            })
         };
         match meaning {
             Meaning::Text(field) => Kind::Text(Text::Field(place, field)),
@@ -259,7 +265,8 @@ impl<'t> Checker<'t> {
             return Self::error(at, format!("the key of an attribute has at most {parts} parts and {bytes} bytes"));
         }
         // Of a span itself, the token counts are columns whichever way they are written.
-        if let (Place { via: Via::Itself, .. }, Some(Meaning::Number(field))) = (place, names::meaning(Entity::Span, 0, &key))
+        if let (Place { via: Via::Itself, .. }, Some(Meaning::Number(field))) =
+            (place, names::meaning(Entity::Span, 0, &key))
             && matches!(field, NumberField::PromptTokens | NumberField::CompletionTokens | NumberField::TotalTokens)
         {
             return Ok(Kind::Number(Number::Field(place, field)));
@@ -296,7 +303,11 @@ impl<'t> Checker<'t> {
             for (index, key) in keys.iter().enumerate() {
                 match &key.node {
                     Node::Text(key) => path.push(key.clone()),
-                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked by the pattern")]
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "checked by the pattern"
+                    )]
                     Node::Number(n) if index > 0 && n.fract() == 0.0 && (0.0..1e6).contains(n) => {
                         path.push((*n as u32).to_string());
                     }
@@ -404,7 +415,9 @@ impl<'t> Checker<'t> {
             ("str" | "float" | "int", _) => Self::error(at, format!("`{name}` takes one value")),
             _ => Self::error(
                 &function.at,
-                format!("there is no function `{name}`, but `any`, `all`, `len`, `sum`, `min`, `max`, `str`, `float`, `int`"),
+                format!(
+                    "there is no function `{name}`, but `any`, `all`, `len`, `sum`, `min`, `max`, `str`, `float`, `int`"
+                ),
             ),
         }
     }
@@ -450,13 +463,21 @@ impl<'t> Checker<'t> {
             Some((_, elements, found)) => Ok((*elements, found.map(|f| (depth, f)))),
             None => {
                 let known = names::list(known.iter().map(|(n, ..)| *n));
-                Self::error(&expr.at, format!("{} is no collection; {} has {known}", self.written(&expr.at), entity.noun()))
+                Self::error(
+                    &expr.at,
+                    format!("{} is no collection; {} has {known}", self.written(&expr.at), entity.noun()),
+                )
             }
         }
     }
 
     /// Reads what a loop makes of its elements; the scope of the element is open.
-    fn reduced(&mut self, name: &str, c: &Comprehension, found: Option<(usize, super::typed::Collection)>) -> Result<Kind> {
+    fn reduced(
+        &mut self,
+        name: &str,
+        c: &Comprehension,
+        found: Option<(usize, super::typed::Collection)>,
+    ) -> Result<Kind> {
         let only = self.conditions_of(&c.conditions)?;
         let over = |(of, over)| Loop { over, of, depth: self.scopes.len(), only };
         if let "any" | "all" = name {

@@ -96,7 +96,9 @@ impl Checker<'_> {
             Kind::Text(_) | Kind::Attribute(_) | Kind::Search(_) => match left.of {
                 Kind::Text(text) => text,
                 Kind::Attribute(attribute) => Text::Attribute(attribute),
-                other => return error(&left.at, format!("only a text can be in a text, and this is a {}", other.noun())),
+                other => {
+                    return error(&left.at, format!("only a text can be in a text, and this is a {}", other.noun()));
+                }
             },
             Kind::NoText if matches!(left.of, Kind::Text(_) | Kind::Attribute(_)) => return Ok(Cond::Unknown),
             other => return error(&right.at, format!("after `in` there is a list or a text, not a {}", other.noun())),
@@ -121,7 +123,10 @@ impl Checker<'_> {
 
     fn one_of(&mut self, left: Value, items: Vec<Value>, both: &Range<usize>) -> Result<Cond> {
         let literal = |v: &Value| {
-            matches!(v.of, Kind::Text(Text::Literal(_)) | Kind::Number(Number::Literal(_)) | Kind::Truth(Cond::Const(_)))
+            matches!(
+                v.of,
+                Kind::Text(Text::Literal(_)) | Kind::Number(Number::Literal(_)) | Kind::Truth(Cond::Const(_))
+            )
         };
         if literal(&left) && items.iter().all(literal) {
             return error(both, "both sides are written out; one of them should be a value of the data");
@@ -129,8 +134,13 @@ impl Checker<'_> {
         if let Some(none) = items.iter().find(|i| matches!(i.of, Kind::None)) {
             return error(&none.at, "None in a list matches nothing; ask `is None` or `is not None`");
         }
-        if let Some(mixed) = items.iter().find(|i| literal(i) && i.of.noun() != items[0].of.noun() && literal(&items[0])) {
-            return error(&mixed.at, format!("a list of one type: this is a {}, the first a {}", mixed.of.noun(), items[0].of.noun()));
+        if let Some(mixed) =
+            items.iter().find(|i| literal(i) && i.of.noun() != items[0].of.noun() && literal(&items[0]))
+        {
+            return error(
+                &mixed.at,
+                format!("a list of one type: this is a {}, the first a {}", mixed.of.noun(), items[0].of.noun()),
+            );
         }
         // One comparison first, so that types are checked also when all the rest becomes one list.
         let Some(first) = items.first().cloned() else { return Ok(Cond::Const(false)) };
@@ -233,7 +243,9 @@ pub(super) fn number(value: Value) -> Result<Number> {
         Kind::Number(number) => Ok(number),
         Kind::Attribute(attribute) => Ok(Number::Attribute(attribute)),
         // Missing, whatever is done with it.
-        Kind::NoNumber => Ok(Number::Arithmetic(Arith::Divide, Box::new(Number::Literal(0.0)), Box::new(Number::Literal(0.0)))),
+        Kind::NoNumber => {
+            Ok(Number::Arithmetic(Arith::Divide, Box::new(Number::Literal(0.0)), Box::new(Number::Literal(0.0))))
+        }
         other => error(&value.at, format!("a number should stand here, not a {}", other.noun())),
     }
 }

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use serde_json::{Map, Value};
 
 use super::typed::{
-    Arith, Attribute, Cmp, Collection, Cond, Filter, Loop, Number, NumberField, Operand, Place, Reduction, Subject, Text,
-    TextField, Time, TimeField, Via,
+    Arith, Attribute, Cmp, Collection, Cond, Filter, Loop, Number, NumberField, Operand, Place, Reduction, Subject,
+    Text, TextField, Time, TimeField, Via,
 };
 use crate::domain::span::normalized_kind;
 
@@ -118,9 +118,8 @@ impl World {
     }
 
     fn spans_of(&self, row: Row<'_>) -> Vec<&SpanRow> {
-        let in_session = |trace: &str, session: i64| {
-            self.traces.iter().any(|t| t.name == trace && t.session == Some(session))
-        };
+        let in_session =
+            |trace: &str, session: i64| self.traces.iter().any(|t| t.name == trace && t.session == Some(session));
         let of = |s: &&SpanRow| match row {
             Row::Span(span) => s.trace_id == span.trace_id,
             Row::Trace(trace) => s.trace_id == trace.name,
@@ -259,7 +258,8 @@ impl<'w> View<'w> {
                 parents.min_by_key(|s| (s.start, s.id)).map(Row::Span)
             }
             (Via::FirstRoot | Via::LastRoot, Row::Session(_)) => {
-                let start = |s: &SpanRow| self.world.traces.iter().find(|t| t.name == s.trace_id).map_or(0, |t| t.start);
+                let start =
+                    |s: &SpanRow| self.world.traces.iter().find(|t| t.name == s.trace_id).map_or(0, |t| t.start);
                 let mut roots = self.world.spans_of(row);
                 roots.retain(|s| s.parent_id.is_none());
                 roots.sort_by_key(|s| (start(s), s.trace_id.clone(), s.span_id.clone()));
@@ -503,7 +503,10 @@ fn as_number(value: &Value) -> Option<f64> {
         Value::Bool(truth) => Some(f64::from(*truth)),
         Value::Number(number) => number.as_f64().filter(|n| n.abs() <= 1e300),
         Value::String(text) => {
-            let exponent = text.to_ascii_lowercase().split_once('e').map_or(0, |(_, e)| e.trim().trim_start_matches(['-', '+']).len());
+            let exponent = text
+                .to_ascii_lowercase()
+                .split_once('e')
+                .map_or(0, |(_, e)| e.trim().trim_start_matches(['-', '+']).len());
             if text.chars().count() > 40 || exponent > 2 {
                 return None;
             }

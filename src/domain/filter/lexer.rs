@@ -114,7 +114,9 @@ impl<'t> Lexer<'t> {
                     "r" => self.string(start, Escapes::Kept),
                     "u" => self.string(start, Escapes::Resolved),
                     "b" | "rb" | "br" => self.error(start, "a text cannot be given as bytes; leave out the prefix"),
-                    "f" | "rf" | "fr" | "t" => self.error(start, "a text cannot hold expressions; leave out the prefix"),
+                    "f" | "rf" | "fr" | "t" => {
+                        self.error(start, "a text cannot hold expressions; leave out the prefix")
+                    }
                     _ => self.error(start, "a text cannot follow a name"),
                 };
             }

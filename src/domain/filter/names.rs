@@ -164,8 +164,13 @@ const ANNOTATION: &[(&str, Meaning)] = &[
     ("identifier", Text(TextField::Identifier)),
 ];
 
-const COST: &[(&str, Meaning)] =
-    &[("cost", NoNumber), ("cost_per_token", NoNumber), ("tokens", NoNumber), ("token_type", NoText), ("is_prompt", NoTruth)];
+const COST: &[(&str, Meaning)] = &[
+    ("cost", NoNumber),
+    ("cost_per_token", NoNumber),
+    ("tokens", NoNumber),
+    ("token_type", NoText),
+    ("is_prompt", NoTruth),
+];
 
 /// Returns the names of a subject (at depth 0) or of an element.
 pub(super) fn names(entity: Entity, depth: usize) -> &'static [(&'static str, Meaning)] {

@@ -92,7 +92,12 @@ impl Parser {
         self.chain("and", Self::negation, Node::And)
     }
 
-    fn chain(&mut self, word: &'static str, rule: fn(&mut Self) -> Result<Expr>, node: fn(Vec<Expr>) -> Node) -> Result<Expr> {
+    fn chain(
+        &mut self,
+        word: &'static str,
+        rule: fn(&mut Self) -> Result<Expr>,
+        node: fn(Vec<Expr>) -> Node,
+    ) -> Result<Expr> {
         let first = rule(self)?;
         if self.peek() != &Kind::Keyword(word) {
             return Ok(first);
@@ -179,7 +184,11 @@ impl Parser {
         })
     }
 
-    fn arithmetic(&mut self, rule: fn(&mut Self) -> Result<Expr>, operator: fn(&Kind) -> Option<Arith>) -> Result<Expr> {
+    fn arithmetic(
+        &mut self,
+        rule: fn(&mut Self) -> Result<Expr>,
+        operator: fn(&Kind) -> Option<Arith>,
+    ) -> Result<Expr> {
         let mut left = rule(self)?;
         while let Some(operator) = operator(self.peek()) {
             self.advance();
@@ -376,8 +385,18 @@ mod tests {
     #[test]
     fn faults_are_placed() {
         for (text, at) in [
-            ("name ==", 7), ("== 1", 0), ("(a == 1", 0), ("a == 1]", 6), ("a == 1 b", 7), ("a not b", 6), ("a.1", 1),
-            ("x[", 2), ("a if b", 2), ("for x in y", 0), ("a, b", 1), ("[x for x in y for z in w]", 14),
+            ("name ==", 7),
+            ("== 1", 0),
+            ("(a == 1", 0),
+            ("a == 1]", 6),
+            ("a == 1 b", 7),
+            ("a not b", 6),
+            ("a.1", 1),
+            ("x[", 2),
+            ("a if b", 2),
+            ("for x in y", 0),
+            ("a, b", 1),
+            ("[x for x in y for z in w]", 14),
         ] {
             assert_eq!(fault(text).0, at, "{text}: {}", fault(text).1);
         }

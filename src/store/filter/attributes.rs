@@ -114,7 +114,9 @@ impl Writer {
     fn opened(&mut self, json: &str, rest: &[String]) {
         match self.dialect {
             Dialect::Sqlite => {
-                self.push("(SELECT CASE WHEN ltrim(m.t, char(9, 10, 13, 32)) LIKE '{%' AND json_valid(m.t) THEN m.t -> ");
+                self.push(
+                    "(SELECT CASE WHEN ltrim(m.t, char(9, 10, 13, 32)) LIKE '{%' AND json_valid(m.t) THEN m.t -> ",
+                );
                 let path = sqlite_path("", rest);
                 self.bind_text(&path);
                 self.push(format!(" END FROM (SELECT {json} ->> '$.metadata' AS t) AS m)"));
@@ -238,7 +240,9 @@ impl Writer {
         let leaves = |json: &str| match self.dialect {
             Dialect::Sqlite => format!(
                 "EXISTS (SELECT 1 FROM json_tree({json}) AS t WHERE t.type IN ('text', 'integer', 'real', 'true', 'false') AND {})",
-                found("CASE t.type WHEN 'text' THEN t.atom WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE json_quote(t.atom) END")
+                found(
+                    "CASE t.type WHEN 'text' THEN t.atom WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE json_quote(t.atom) END"
+                )
             ),
             Dialect::Postgres => format!(
                 "EXISTS (SELECT 1 FROM jsonb_path_query({json}, 'strict $.**') AS t(v) \

@@ -127,7 +127,8 @@ impl Writer {
     }
 
     fn texts(&mut self, cmp: Cmp, left: &Text, right: &Text) {
-        if let (Text::Field(place, field), Text::Literal(id)) | (Text::Literal(id), Text::Field(place, field)) = (left, right)
+        if let (Text::Field(place, field), Text::Literal(id)) | (Text::Literal(id), Text::Field(place, field)) =
+            (left, right)
             && field.is_id()
             && !cmp.orders()
         {
@@ -166,7 +167,8 @@ impl Writer {
             let column = format!("{alias}.{}", Self::id_column(field));
             if bytes.is_empty() {
                 // No id looks like this; unknown all the same where there is none.
-                return w.push(format!("({column} IS {}NULL AND {column} = {column})", if negated { "NOT " } else { "" }));
+                return w
+                    .push(format!("({column} IS {}NULL AND {column} = {column})", if negated { "NOT " } else { "" }));
             }
             w.push(format!("({column} {}IN (", if negated { "NOT " } else { "" }));
             for (index, id) in bytes.into_iter().enumerate() {
@@ -336,9 +338,7 @@ impl Writer {
             return self.push(")");
         }
         // Factors within these bounds have a product and a quotient that is a double on both engines.
-        let bounded = |x: &str| {
-            format!("CASE WHEN abs({x}) < 1e-150 THEN 0.0 WHEN abs({x}) <= 1e150 THEN {x} END")
-        };
+        let bounded = |x: &str| format!("CASE WHEN abs({x}) < 1e-150 THEN 0.0 WHEN abs({x}) <= 1e150 THEN {x} END");
         let expression = match operator {
             Arith::Divide => "CASE WHEN w.y <> 0.0 THEN w.x / w.y END",
             Arith::Remainder => self.either(

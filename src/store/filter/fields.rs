@@ -63,7 +63,9 @@ impl Writer {
             TextField::TraceId => hex("trace_id"),
             TextField::SpanId => hex("span_id"),
             // hex() of SQLite makes an empty text of NULL.
-            TextField::ParentId => format!("CASE WHEN {alias}.parent_span_id IS NOT NULL THEN {} END", hex("parent_span_id")),
+            TextField::ParentId => {
+                format!("CASE WHEN {alias}.parent_span_id IS NOT NULL THEN {} END", hex("parent_span_id"))
+            }
             TextField::SessionId => format!("{alias}.session_id"),
             TextField::Label => format!("{alias}.label"),
             TextField::Identifier => format!("{alias}.identifier"),
@@ -148,7 +150,9 @@ impl Writer {
     pub(super) fn rows(&self, over: Collection, of: usize, depth: usize) -> String {
         let (owner, e) = (self.alias(of), self.alias(depth));
         let annotations = |target: i32| {
-            format!("annotations AS {e} WHERE {e}.target = {target} AND {e}.project_id = {owner}.project_id AND {e}.target_id")
+            format!(
+                "annotations AS {e} WHERE {e}.target = {target} AND {e}.project_id = {owner}.project_id AND {e}.target_id"
+            )
         };
         match over {
             Collection::SpansOfTrace => trace_spans(&e, &owner),

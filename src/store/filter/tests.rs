@@ -27,21 +27,67 @@ const PROJECT: ProjectId = ProjectId(1);
 /// What is taken for attributes: each kind of value under a few keys, so that filters meet all of them.
 fn values() -> Vec<Value> {
     vec![
-        json!(1), json!(0), json!(-3), json!(1.0), json!(2.5), json!(true), json!(false), json!(null), json!("1"),
-        json!("1.0"), json!("true"), json!("False"), json!("abc"), json!("ABC"), json!(""), json!("5 apples"),
-        json!("1e3"), json!(" 7 "), json!("07"), json!("1e999"), json!("-0.5"), json!("ÄÖü straße"), json!("100% _x"),
-        json!(["x", "Y", 3]), json!([]), json!({"b": 1, "c": {"d": "deep"}}), json!([{"k": "v"}, {"k": [1.5]}]),
-        json!(9_007_199_254_740_993_i64), json!("it's \"quoted\""), json!("line\nbreak"), json!("\\"),
+        json!(1),
+        json!(0),
+        json!(-3),
+        json!(1.0),
+        json!(2.5),
+        json!(true),
+        json!(false),
+        json!(null),
+        json!("1"),
+        json!("1.0"),
+        json!("true"),
+        json!("False"),
+        json!("abc"),
+        json!("ABC"),
+        json!(""),
+        json!("5 apples"),
+        json!("1e3"),
+        json!(" 7 "),
+        json!("07"),
+        json!("1e999"),
+        json!("-0.5"),
+        json!("ÄÖü straße"),
+        json!("100% _x"),
+        json!(["x", "Y", 3]),
+        json!([]),
+        json!({"b": 1, "c": {"d": "deep"}}),
+        json!([{"k": "v"}, {"k": [1.5]}]),
+        json!(9_007_199_254_740_993_i64),
+        json!("it's \"quoted\""),
+        json!("line\nbreak"),
+        json!("\\"),
     ]
 }
 
 const KEYS: [&str; 16] = [
-    "a", "b", "a.b", "a.b.c", "b.0", "llm.model_name", "input.value", "output.value", "metadata", "metadata.a", "user.id",
-    "llm.token_count.total", "tag.tags", "we\"ird", "ü.$x[0]", "session.id",
+    "a",
+    "b",
+    "a.b",
+    "a.b.c",
+    "b.0",
+    "llm.model_name",
+    "input.value",
+    "output.value",
+    "metadata",
+    "metadata.a",
+    "user.id",
+    "llm.token_count.total",
+    "tag.tags",
+    "we\"ird",
+    "ü.$x[0]",
+    "session.id",
 ];
 
-const METADATA: [&str; 6] =
-    ["{\"a\": 1, \"b\": {\"c\": [true, \"x\"]}}", " {\"a\": \"1\"}", "{\"a\": null, \"n\": 1e99}", "{broken", "[1]", "plain"];
+const METADATA: [&str; 6] = [
+    "{\"a\": 1, \"b\": {\"c\": [true, \"x\"]}}",
+    " {\"a\": \"1\"}",
+    "{\"a\": null, \"n\": 1e99}",
+    "{broken",
+    "[1]",
+    "plain",
+];
 
 fn spans(rng: &mut StdRng) -> Vec<NewSpan> {
     let origin = Arc::new(Origin::default().encode());
@@ -142,13 +188,29 @@ async fn world(db: &Db) -> World {
     world.traces = traces
         .into_iter()
         .map(|(id, name, session, start, end, spans, errors, prompt, completion)| GroupRow {
-            id, name: hex::encode(name), session, start, end, spans, errors, prompt, completion,
+            id,
+            name: hex::encode(name),
+            session,
+            start,
+            end,
+            spans,
+            errors,
+            prompt,
+            completion,
         })
         .collect();
     world.sessions = sessions
         .into_iter()
         .map(|(id, name, start, end, spans, errors, prompt, completion)| GroupRow {
-            id, name, session: None, start, end, spans, errors, prompt, completion,
+            id,
+            name,
+            session: None,
+            start,
+            end,
+            spans,
+            errors,
+            prompt,
+            completion,
         })
         .collect();
     for n in 0..90_i64 {
@@ -237,7 +299,8 @@ impl Writer {
             }
             4 => {
                 let (cmp, a) = (self.cmp(), self.time());
-                let instant = self.pick(&["2024-01-01T00:00:02Z", "2024-01-01T05:30:05+05:30", "2024-01-01T00:00:00.000000003Z"]);
+                let instant =
+                    self.pick(&["2024-01-01T00:00:02Z", "2024-01-01T05:30:05+05:30", "2024-01-01T00:00:00.000000003Z"]);
                 format!("{a} {cmp} '{instant}'")
             }
             5 => {
@@ -252,11 +315,18 @@ impl Writer {
             }
             7 => {
                 let (value, not) = (self.data_text(), self.pick(&["in", "not in"]));
-                let list = self.pick(&["['a', 'llm', 'good']", "('LLM',)", "['1', 'abc']", "[]", "['00', '0000000000000101']"]);
+                let list = self.pick(&[
+                    "['a', 'llm', 'good']",
+                    "('LLM',)",
+                    "['1', 'abc']",
+                    "[]",
+                    "['00', '0000000000000101']",
+                ]);
                 format!("{value} {not} {list}")
             }
             8 => {
-                let (attribute, rest) = (self.attribute(), self.pick(&["== True", "is False", "!= True", "in [1, 2.5]", "is not True"]));
+                let (attribute, rest) =
+                    (self.attribute(), self.pick(&["== True", "is False", "!= True", "in [1, 2.5]", "is not True"]));
                 format!("{attribute} {rest}")
             }
             9 | 10 => {
@@ -277,7 +347,8 @@ impl Writer {
                     Subject::Trace => "trace_annotations['q']".to_owned(),
                     Subject::Session => "session_annotations['r']".to_owned(),
                 };
-                let rest = self.pick(&["", ".label == 'good'", ".score > 0.5", ".label is None", ".score != 1", " is True"]);
+                let rest =
+                    self.pick(&["", ".label == 'good'", ".score > 0.5", ".label is None", ".score != 1", " is True"]);
                 format!("{name}{rest}")
             }
             _ => self.quantified(depth - 1).unwrap_or_else(|| "1 == 1".to_owned()),
@@ -292,11 +363,13 @@ impl Writer {
         let mut found: Vec<(String, Element)> = match self.subject {
             Subject::Span => Vec::new(),
             Subject::Trace => vec![
-                ("spans".to_owned(), Element::Span), ("span_annotations".to_owned(), Element::Annotation),
+                ("spans".to_owned(), Element::Span),
+                ("span_annotations".to_owned(), Element::Annotation),
                 ("trace_annotations".to_owned(), Element::Annotation),
             ],
             Subject::Session => vec![
-                ("spans".to_owned(), Element::Span), ("traces".to_owned(), Element::Trace),
+                ("spans".to_owned(), Element::Span),
+                ("traces".to_owned(), Element::Trace),
                 ("span_annotations".to_owned(), Element::Annotation),
                 ("session_annotations".to_owned(), Element::Annotation),
             ],
@@ -304,7 +377,8 @@ impl Writer {
         for (name, element) in &self.elements {
             match element {
                 Element::Span => found.extend([
-                    (format!("{name}.children"), Element::Span), (format!("{name}.siblings"), Element::Span),
+                    (format!("{name}.children"), Element::Span),
+                    (format!("{name}.siblings"), Element::Span),
                     (format!("{name}.annotations"), Element::Annotation),
                 ]),
                 Element::Trace => found.push((format!("{name}.spans"), Element::Span)),
@@ -332,15 +406,38 @@ impl Writer {
 
     fn attribute(&mut self) -> String {
         let path = self.pick(&[
-            "['a']", "['b']", "['a.b']", "['a']['b']", "['a']['b']['c']", "['b'][0]", "['b.0']", "['a'][1]['k']",
-            "['a'][1]['k'][0]", "['llm']['model_name']", "['input.value']", "['metadata']['a']", "['metadata']['b']['c'][0]",
-            "['llm']", "['metadata']", "['tag.tags']", "['we\"ird']", "['ü']['$x[0]']", "['missing']", "['llm.token_count.prompt']",
-            "['openinference.span.kind']", "['session.id']", "['metadata']['n']", "['a']['c']", "['']",
+            "['a']",
+            "['b']",
+            "['a.b']",
+            "['a']['b']",
+            "['a']['b']['c']",
+            "['b'][0]",
+            "['b.0']",
+            "['a'][1]['k']",
+            "['a'][1]['k'][0]",
+            "['llm']['model_name']",
+            "['input.value']",
+            "['metadata']['a']",
+            "['metadata']['b']['c'][0]",
+            "['llm']",
+            "['metadata']",
+            "['tag.tags']",
+            "['we\"ird']",
+            "['ü']['$x[0]']",
+            "['missing']",
+            "['llm.token_count.prompt']",
+            "['openinference.span.kind']",
+            "['session.id']",
+            "['metadata']['n']",
+            "['a']['c']",
+            "['']",
         ]);
         let spans: Vec<String> =
             self.elements.iter().filter(|(_, e)| *e == Element::Span).map(|(n, _)| n.clone()).collect();
         match spans.choose(&mut self.rng) {
-            Some(name) => format!("{name}.{}attributes{path}", if self.rng.random_bool(0.1) { "parent_span." } else { "" }),
+            Some(name) => {
+                format!("{name}.{}attributes{path}", if self.rng.random_bool(0.1) { "parent_span." } else { "" })
+            }
             // In a loop over something else there are none: a text takes their place.
             None if !self.elements.is_empty() => self.data_text(),
             None => format!("attributes{path}"),
@@ -373,8 +470,16 @@ impl Writer {
         }
         let root: &[&str] = match self.subject {
             Subject::Span => &[
-                "name", "span_kind", "status_code", "status_message", "trace_id", "span_id", "parent_id", "input.value",
-                "llm.model_name", "user.id",
+                "name",
+                "span_kind",
+                "status_code",
+                "status_message",
+                "trace_id",
+                "span_id",
+                "parent_id",
+                "input.value",
+                "llm.model_name",
+                "user.id",
             ],
             Subject::Trace => &["trace_id", "input", "output", "user.id"],
             Subject::Session => &["session_id", "first_input", "last_output", "user.id"],
@@ -390,8 +495,20 @@ impl Writer {
     fn text(&mut self, depth: u32) -> String {
         match self.rng.random_range(0..if depth > 0 { 8 } else { 6 }) {
             0 | 1 => self.pick(&[
-                "'llm'", "'LLM'", "'ERROR'", "'abc'", "''", "'1'", "'1.0'", "'true'", "'0000000000000101'", "'good'",
-                "'01010101010101010101010101010101'", "'ä%_\\'\"'", "'gpt-4'", "'zzz'",
+                "'llm'",
+                "'LLM'",
+                "'ERROR'",
+                "'abc'",
+                "''",
+                "'1'",
+                "'1.0'",
+                "'true'",
+                "'0000000000000101'",
+                "'good'",
+                "'01010101010101010101010101010101'",
+                "'ä%_\\'\"'",
+                "'gpt-4'",
+                "'zzz'",
             ]),
             2..=5 => self.data_text(),
             6 => format!("str({})", self.attribute()),
@@ -426,21 +543,39 @@ impl Writer {
     fn number_field(&mut self) -> String {
         let root: &[&str] = match self.subject {
             Subject::Span => &[
-                "latency_ms", "llm.token_count.prompt", "llm.token_count.completion", "llm.token_count.total",
-                "cumulative_token_count.total", "cumulative_error_count", "total_cost",
+                "latency_ms",
+                "llm.token_count.prompt",
+                "llm.token_count.completion",
+                "llm.token_count.total",
+                "cumulative_token_count.total",
+                "cumulative_error_count",
+                "total_cost",
             ],
             Subject::Trace => &[
-                "latency_ms", "error_count", "num_spans", "llm_span_count", "tool_span_count", "token_count_total",
-                "token_count_prompt", "total_cost",
+                "latency_ms",
+                "error_count",
+                "num_spans",
+                "llm_span_count",
+                "tool_span_count",
+                "token_count_total",
+                "token_count_prompt",
+                "total_cost",
             ],
             Subject::Session => &[
-                "duration_ms", "num_traces", "num_traces_with_error", "llm_span_count", "token_count_completion",
+                "duration_ms",
+                "num_traces",
+                "num_traces_with_error",
+                "llm_span_count",
+                "token_count_completion",
                 "token_count_total",
             ],
         };
         self.member(
             &[
-                "latency_ms", "llm_token_count_prompt", "llm_token_count_total", "cumulative_error_count",
+                "latency_ms",
+                "llm_token_count_prompt",
+                "llm_token_count_total",
+                "cumulative_error_count",
                 "cumulative_llm_token_count_prompt",
             ],
             &["latency_ms", "num_spans", "error_count"],
@@ -450,7 +585,8 @@ impl Writer {
     }
 
     fn time(&mut self) -> String {
-        let time = self.member(&["start_time", "end_time"], &["start_time", "end_time"], &[], &["start_time", "end_time"]);
+        let time =
+            self.member(&["start_time", "end_time"], &["start_time", "end_time"], &[], &["start_time", "end_time"]);
         if time == "1" { "'2024-01-01T00:00:00Z'".to_owned() } else { time }
     }
 }

@@ -165,7 +165,11 @@ impl Project {
         let request = window.request(order);
         let filter = SpanFilter {
             expression: filters::parse("filter_condition", filter_condition.as_deref(), Subject::Span)?,
-            trace_expression: filters::parse("trace_filter_condition", trace_filter_condition.as_deref(), Subject::Trace)?,
+            trace_expression: filters::parse(
+                "trace_filter_condition",
+                trace_filter_condition.as_deref(),
+                Subject::Trace,
+            )?,
             ..SpanFilter::default()
         };
         let page = service::spans::list_in(&cx, self.0.id, &filter, by, request).await?;
