@@ -322,7 +322,7 @@ mod tests {
             Kind::Text(text) => text.clone(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(text(r#"'it\'s'"#), "it's");
+        assert_eq!(text(r"'it\'s'"), "it's");
         assert_eq!(text(r#""a\tb\x41\u00e4\101\q""#), "a\tbAäA\\q");
         assert_eq!(text(r"r'a\nb'"), r"a\nb");
         assert_eq!(text("'''a'\n'b'''"), "a'\n'b");
