@@ -49,12 +49,15 @@ pub enum Orphans {
     AreNone,
 }
 
-/// Makes one table for each query: its filter, and its columns.
+/// What one table is asked for: its filter, and its columns.
+pub type Asked = (Option<String>, TableQuery);
+
+/// Makes one table for each query.
 pub async fn query(
     cx: &Cx<TracesRead>,
     project: &ProjectRef,
     selection: &Selection,
-    queries: &[(Option<String>, TableQuery)],
+    queries: &[Asked],
 ) -> Result<Vec<Table>> {
     let mut filters = Vec::with_capacity(queries.len());
     for (index, (condition, _)) in queries.iter().enumerate() {

@@ -20,15 +20,15 @@ fn text(key: &str, value: &str) -> KeyValue {
 /// Two traces: one of a chain with a failed tool below it, one of a retriever with two documents.
 fn spans() -> Vec<Span> {
     let mut root = otlp::span(1, 1);
-    root.name = "root".to_owned();
+    "root".clone_into(&mut root.name);
     root.attributes = vec![text("openinference.span.kind", "CHAIN"), text("input.value", "Hello World")];
     let mut tool = otlp::span(1, 2);
-    tool.name = "tool".to_owned();
-    tool.parent_span_id = root.span_id.clone();
+    "tool".clone_into(&mut tool.name);
+    tool.parent_span_id.clone_from(&root.span_id);
     tool.attributes = vec![text("openinference.span.kind", "tool"), text("metadata", "{\"user\": {\"tier\": 3}}")];
     tool.status = Some(Status { code: 2, message: "boom".to_owned() });
     let mut retriever = otlp::span(2, 3);
-    retriever.name = "search".to_owned();
+    "search".clone_into(&mut retriever.name);
     retriever.attributes = vec![
         text("openinference.span.kind", "RETRIEVER"),
         text("retrieval.documents.0.document.content", "first"),

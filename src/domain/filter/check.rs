@@ -179,7 +179,7 @@ impl<'t> Checker<'t> {
             );
         }
         if let Some(meaning) = known {
-            return Ok(self.meant(meaning, Place { depth: 0, via: Via::Itself }));
+            return Ok(Self::meant(meaning, Place { depth: 0, via: Via::Itself }));
         }
         if self.subject == Subject::Span {
             let path = match parts.as_slice() {
@@ -187,7 +187,7 @@ impl<'t> Checker<'t> {
                 ["attributes", rest @ ..] => rest,
                 all => all,
             };
-            return self.attribute(Via::Itself, path.iter().map(|p| (*p).to_owned()).collect(), &expr.at);
+            return self.attribute_at(Place { depth: 0, via: Via::Itself }, &owned(path), &expr.at);
         }
         if parts.len() == 1 && names::collections(entity, 0).iter().any(|(n, ..)| *n == joined) {
             return Self::error(
@@ -213,12 +213,10 @@ impl<'t> Checker<'t> {
         }
         match (members, entity) {
             ([], _) => Self::error(at, format!("this is {} as a whole; compare one of its values", entity.noun())),
-            (["attributes", path @ ..], Entity::Span) if !path.is_empty() => {
-                self.attribute_at(place, path.iter().map(|p| (*p).to_owned()).collect(), at)
-            }
+            (["attributes", path @ ..], Entity::Span) if !path.is_empty() => self.attribute_at(place, &owned(path), at),
             ([member], _) if names::meaning(entity, depth, member).is_some() => {
                 let meaning = names::meaning(entity, depth, member).unwrap_or(Meaning::Zero);
-                Ok(self.meant(meaning, place))
+                Ok(Self::meant(meaning, place))
             }
             _ => {
                 let known = names::list(names::names(entity, depth).iter().map(|(n, _)| *n));
@@ -227,7 +225,7 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn meant(&mut self, meaning: Meaning, place: Place) -> Kind {
+    fn meant(meaning: Meaning, place: Place) -> Kind {
         let attribute = |key: &str, via| {
             Kind::Attribute(Attribute {
                 place: Place { via, ..place },
@@ -249,11 +247,7 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn attribute(&mut self, via: Via, path: Vec<String>, at: &Range<usize>) -> Result<Kind> {
-        self.attribute_at(Place { depth: 0, via }, path, at)
-    }
-
-    fn attribute_at(&mut self, place: Place, path: Vec<String>, at: &Range<usize>) -> Result<Kind> {
+    fn attribute_at(&mut self, place: Place, path: &[String], at: &Range<usize>) -> Result<Kind> {
         self.attributes += 1;
         if self.attributes > MAX_ATTRIBUTES {
             return Self::error(at, format!("a filter reads at most {MAX_ATTRIBUTES} attributes"));
@@ -315,7 +309,7 @@ impl<'t> Checker<'t> {
                     _ => return Self::error(&key.at, "a key is a text, or a number from 0 on for a place in a list"),
                 }
             }
-            return self.attribute_at(place, path, &expr.at);
+            return self.attribute_at(place, &path, &expr.at);
         }
         if scope.is_none() && names::annotated(self.subject, name).is_some() {
             return Ok(Kind::Truth(Cond::Annotated(self.annotation(expr)?)));
@@ -459,16 +453,14 @@ impl<'t> Checker<'t> {
             _ => (Entity::from(self.subject), 0, ""),
         };
         let known = names::collections(entity, depth);
-        match known.iter().find(|(n, ..)| *n == name) {
-            Some((_, elements, found)) => Ok((*elements, found.map(|f| (depth, f)))),
-            None => {
-                let known = names::list(known.iter().map(|(n, ..)| *n));
-                Self::error(
-                    &expr.at,
-                    format!("{} is no collection; {} has {known}", self.written(&expr.at), entity.noun()),
-                )
-            }
-        }
+        let Some((_, elements, found)) = known.iter().find(|(n, ..)| *n == name) else {
+            let known = names::list(known.iter().map(|(n, ..)| *n));
+            return Self::error(
+                &expr.at,
+                format!("{} is no collection; {} has {known}", self.written(&expr.at), entity.noun()),
+            );
+        };
+        Ok((*elements, found.map(|f| (depth, f))))
     }
 
     /// Reads what a loop makes of its elements; the scope of the element is open.
@@ -560,6 +552,10 @@ fn dotted(expr: &Expr) -> Option<Vec<&str>> {
             _ => return None,
         }
     }
+}
+
+fn owned(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|part| (*part).to_owned()).collect()
 }
 
 fn example(name: &str) -> &'static str {

@@ -31,20 +31,20 @@ impl Checker<'_> {
 
     fn pair(&mut self, relation: Relation, left: Value, right: Value) -> Result<Cond> {
         match relation {
-            Relation::Compare(cmp) => self.compare(cmp, left, right),
+            Relation::Compare(cmp) => Self::compare(cmp, left, right),
             Relation::Is | Relation::IsNot => {
                 let fits = |v: &Value| matches!(v.of, Kind::None | Kind::Truth(Cond::Const(_)));
                 if !fits(&left) && !fits(&right) {
                     return error(&right.at, "`is` compares with None, True or False; for other values write `==`");
                 }
-                self.compare(if relation == Relation::Is { Cmp::Equal } else { Cmp::NotEqual }, left, right)
+                Self::compare(if relation == Relation::Is { Cmp::Equal } else { Cmp::NotEqual }, left, right)
             }
             Relation::In => self.within(left, right),
             Relation::NotIn => Ok(Cond::Not(Box::new(self.within(left, right)?))),
         }
     }
 
-    fn compare(&mut self, cmp: Cmp, left: Value, right: Value) -> Result<Cond> {
+    fn compare(cmp: Cmp, left: Value, right: Value) -> Result<Cond> {
         let both = left.at.start..right.at.end;
         for side in [&left, &right] {
             match side.of {
@@ -62,9 +62,10 @@ impl Checker<'_> {
                 let missing = Self::missing(Value { of, at })?;
                 Ok(if cmp == Cmp::Equal { missing } else { negated(missing) })
             }
-            (Kind::NoText | Kind::NoNumber, Kind::NoText | Kind::NoNumber) => Ok(Cond::Unknown),
-            (Kind::NoText, Kind::Text(_)) | (Kind::Text(_), Kind::NoText) => Ok(Cond::Unknown),
-            (Kind::NoNumber, Kind::Number(_)) | (Kind::Number(_), Kind::NoNumber) => Ok(Cond::Unknown),
+            (Kind::NoText, Kind::NoText | Kind::Text(_))
+            | (Kind::Text(_), Kind::NoText)
+            | (Kind::NoNumber, Kind::NoNumber | Kind::Number(_))
+            | (Kind::Number(_), Kind::NoNumber) => Ok(Cond::Unknown),
             (Kind::Text(a), Kind::Text(b)) => Ok(texts(cmp, a, b)),
             (Kind::Number(a), Kind::Number(b)) => Ok(Cond::Numbers(cmp, a, b)),
             (Kind::Time(a), Kind::Time(b)) => Ok(Cond::Times(cmp, a, b)),
@@ -144,7 +145,7 @@ impl Checker<'_> {
         }
         // One comparison first, so that types are checked also when all the rest becomes one list.
         let Some(first) = items.first().cloned() else { return Ok(Cond::Const(false)) };
-        let compared = self.compare(Cmp::Equal, left, first)?;
+        let compared = Self::compare(Cmp::Equal, left, first)?;
         if items.iter().all(literal) {
             match compared {
                 Cond::Texts(_, text, Text::Literal(_)) => {
@@ -181,7 +182,7 @@ impl Checker<'_> {
                 _ => return error(&item.at, "these values cannot be listed"),
             };
             let at = item.at.clone();
-            conditions.push(self.compare(Cmp::Equal, Value { of: left, at }, item)?);
+            conditions.push(Self::compare(Cmp::Equal, Value { of: left, at }, item)?);
         }
         Ok(Cond::Any(conditions))
     }

@@ -215,13 +215,6 @@ impl<'w> View<'w> {
         };
         let found = |hay: &str| forms.iter().any(|f| hay.to_ascii_lowercase().contains(f.as_str()));
         let Text::Attribute(attribute) = text else { return Some(found(&self.text(text)?)) };
-        fn leaves(value: &Value, found: &dyn Fn(&str) -> bool) -> bool {
-            match value {
-                Value::Array(items) => items.iter().any(|i| leaves(i, found)),
-                Value::Object(map) => map.values().any(|v| leaves(v, found)),
-                other => scalar(other).is_some_and(|t| found(&t)),
-            }
-        }
         // A column stands for no attribute here: what was sent is searched.
         if let Some(value) = self.raw(attribute) {
             return (!value.is_null()).then(|| leaves(&value, &found)).or_else(|| self.longer(attribute, &found));
@@ -234,13 +227,6 @@ impl<'w> View<'w> {
         let prefix = format!("{}.", attribute.key());
         let values: Vec<&Value> =
             span.attributes.iter().filter(|(k, v)| k.starts_with(&prefix) && !v.is_null()).map(|(_, v)| v).collect();
-        fn leaves(value: &Value, found: &dyn Fn(&str) -> bool) -> bool {
-            match value {
-                Value::Array(items) => items.iter().any(|i| leaves(i, found)),
-                Value::Object(map) => map.values().any(|v| leaves(v, found)),
-                other => scalar(other).is_some_and(|t| found(&t)),
-            }
-        }
         (!values.is_empty()).then(|| values.into_iter().any(|v| leaves(v, found)))
     }
 
@@ -469,6 +455,14 @@ fn text_field(row: Row<'_>, field: TextField) -> Option<String> {
         (TextField::Identifier, Row::Annotation(a)) => Some(a.identifier.clone()),
         (TextField::Explanation, Row::Annotation(a)) => a.explanation.clone(),
         _ => None,
+    }
+}
+
+fn leaves(value: &Value, found: &dyn Fn(&str) -> bool) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|i| leaves(i, found)),
+        Value::Object(map) => map.values().any(|v| leaves(v, found)),
+        other => scalar(other).is_some_and(|t| found(&t)),
     }
 }
 

@@ -156,10 +156,10 @@ impl Parser {
             }
             Kind::Keyword("not") => {
                 self.advance();
-                return match self.takes(&Kind::Keyword("in")) {
-                    true => Ok(Some(Relation::NotIn)),
-                    false => Err(self.unexpected("`not` between two values should go on with `in`")),
-                };
+                if self.takes(&Kind::Keyword("in")) {
+                    return Ok(Some(Relation::NotIn));
+                }
+                return Err(self.unexpected("`not` between two values should go on with `in`"));
             }
             _ => return Ok(None),
         };

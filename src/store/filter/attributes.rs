@@ -49,16 +49,13 @@ fn sqlite_path(key: &str, rest: &[String]) -> String {
         path.push_str(&quoted(key));
     }
     for part in rest {
-        match index(part) {
-            Some(index) => {
-                path.push('[');
-                path.push_str(&index.to_string());
-                path.push(']');
-            }
-            None => {
-                path.push('.');
-                path.push_str(&quoted(part));
-            }
+        if let Some(index) = index(part) {
+            path.push('[');
+            path.push_str(&index.to_string());
+            path.push(']');
+        } else {
+            path.push('.');
+            path.push_str(&quoted(part));
         }
     }
     path
@@ -100,12 +97,11 @@ impl Writer {
             self.bind_text(key);
         }
         for part in rest {
-            match index(part) {
-                Some(index) => self.push(format!(", 'strict $[{index}]', '{{}}', TRUE)")),
-                None => {
-                    self.push(" -> ");
-                    self.bind_text(part);
-                }
+            if let Some(index) = index(part) {
+                self.push(format!(", 'strict $[{index}]', '{{}}', TRUE)"));
+            } else {
+                self.push(" -> ");
+                self.bind_text(part);
             }
         }
     }

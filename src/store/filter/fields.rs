@@ -97,8 +97,8 @@ impl Writer {
                 return self.push(format!("({} / 1000000.0)", self.real(&nanos)));
             }
             NumberField::Score => return self.push(format!("{alias}.score")),
-            NumberField::PromptTokens => format!("{alias}.prompt_tokens"),
-            NumberField::CompletionTokens => format!("{alias}.completion_tokens"),
+            NumberField::PromptTokens | NumberField::SumPromptTokens => format!("{alias}.prompt_tokens"),
+            NumberField::CompletionTokens | NumberField::SumCompletionTokens => format!("{alias}.completion_tokens"),
             NumberField::TotalTokens => {
                 self.push(format!(
                     "COALESCE(CASE WHEN {alias}.prompt_tokens IS NOT NULL OR {alias}.completion_tokens IS NOT NULL THEN {} END, ",
@@ -109,8 +109,6 @@ impl Writer {
                 return self.push(")");
             }
             NumberField::TotalTokensOrZero => both_tokens(alias),
-            NumberField::SumPromptTokens => format!("{alias}.prompt_tokens"),
-            NumberField::SumCompletionTokens => format!("{alias}.completion_tokens"),
             NumberField::SumTotalTokens => format!("{alias}.prompt_tokens + {alias}.completion_tokens"),
             NumberField::ErrorCount => format!("{alias}.error_count"),
             NumberField::SpanCount => format!("{alias}.span_count"),

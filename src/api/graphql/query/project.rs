@@ -220,6 +220,7 @@ impl Project {
     }
 
     /// Whether a filter for spans can be used.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
     async fn validate_span_filter_condition(
         &self,
         ctx: &Context<'_>,
@@ -229,6 +230,7 @@ impl Project {
     }
 
     /// Whether a filter for traces can be used.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
     async fn validate_trace_filter_condition(
         &self,
         ctx: &Context<'_>,
@@ -238,6 +240,7 @@ impl Project {
     }
 
     /// Whether a filter for sessions can be used.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
     async fn validate_session_filter_condition(
         &self,
         ctx: &Context<'_>,
@@ -247,6 +250,7 @@ impl Project {
     }
 
     /// What a filter for spans comes to.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
     async fn analyze_span_filter_condition(
         &self,
         ctx: &Context<'_>,

@@ -24,7 +24,7 @@ use crate::{
     error::Error,
     service::{
         cx::Cx,
-        span_tables::{self, Orphans, Selection},
+        span_tables::{self, Asked, Orphans, Selection},
     },
 };
 
@@ -153,7 +153,7 @@ async fn query_spans(
 }
 
 impl QuerySpansBody {
-    fn read(&self) -> Result<(Selection, Vec<(Option<String>, TableQuery)>), Error> {
+    fn read(&self) -> Result<(Selection, Vec<Asked>), Error> {
         if self.queries.len() > MAX_QUERIES {
             return Err(Error::invalid("queries", format!("At most {MAX_QUERIES} queries are taken")));
         }
@@ -178,7 +178,7 @@ impl QuerySpansBody {
 }
 
 impl SpanQuery {
-    fn read(&self, at: usize) -> Result<(Option<String>, TableQuery), Error> {
+    fn read(&self, at: usize) -> Result<Asked, Error> {
         let field = |name: &str| format!("queries.{at}.{name}");
         let mut query = TableQuery::default();
         if let Some(select) = &self.select {
