@@ -5,6 +5,7 @@
 //! this is the one file of the crate with `unsafe` in it, and it holds nothing else.
 
 use std::{
+    cell::RefCell,
     ffi::{c_int, c_void},
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::null_mut,
@@ -63,13 +64,42 @@ unsafe extern "C" fn unpack(context: *mut ffi::sqlite3_context, count: c_int, va
         let length = usize::try_from(ffi::sqlite3_value_bytes(value)).unwrap_or(0);
         let packed = if bytes.is_null() { &[] } else { slice::from_raw_parts(bytes, length) };
         // A panic must not go up into C.
-        let text = catch_unwind(AssertUnwindSafe(|| unpack_attributes(packed))).ok().flatten();
-        let text = text.as_deref().unwrap_or("{}");
-        let Ok(length) = c_int::try_from(text.len()) else {
-            return ffi::sqlite3_result_error_toobig(context);
-        };
-        ffi::sqlite3_result_text(context, text.as_ptr().cast(), length, ffi::SQLITE_TRANSIENT());
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            with_unpacked(packed, |text| match c_int::try_from(text.len()) {
+                Ok(length) => {
+                    ffi::sqlite3_result_text(context, text.as_ptr().cast(), length, ffi::SQLITE_TRANSIENT());
+                }
+                Err(_) => ffi::sqlite3_result_error_toobig(context),
+            });
+        }));
+        if told.is_err() {
+            ffi::sqlite3_result_error_nomem(context);
+        }
     }
+}
+
+/// The largest text that is kept for the next call.
+const KEPT: usize = 1 << 20;
+
+thread_local! {
+    /// What was unpacked last: a filter reads the attributes of one row once for each of its conditions.
+    static LAST: RefCell<(Vec<u8>, String)> = RefCell::default();
+}
+
+fn with_unpacked(packed: &[u8], take: impl FnOnce(&str)) {
+    LAST.with_borrow_mut(|(of, text)| {
+        if of.as_slice() != packed || of.is_empty() {
+            *text = unpack_attributes(packed).unwrap_or_else(|| "{}".to_owned());
+            of.clear();
+            if text.len() <= KEPT {
+                of.extend_from_slice(packed);
+            }
+        }
+        take(text);
+        if text.len() > KEPT {
+            *text = String::new();
+        }
+    });
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Typed predicates on spans that a caller may ask for.
 
 use super::{
+    filter::Filter,
     id::{SpanId, TraceId},
     span::StatusCode,
     time::UnixNanos,
@@ -61,6 +62,10 @@ pub struct SpanFilter {
     pub status_codes: Option<Vec<StatusCode>>,
     /// With these attributes.
     pub attributes: Vec<(String, AttributeValue)>,
+    /// That pass this filter for spans.
+    pub expression: Option<Filter>,
+    /// Of a trace that passes this filter for traces.
+    pub trace_expression: Option<Filter>,
 }
 
 impl AttributeValue {

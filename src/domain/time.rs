@@ -52,6 +52,16 @@ impl UnixNanos {
         }
     }
 
+    /// Returns the RFC 3339 form with nanoseconds.
+    #[must_use]
+    pub fn to_rfc3339_nanos(self) -> String {
+        match Timestamp::from_nanosecond(self.0.into()) {
+            Ok(t) => t.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string(),
+            // Every i64 of nanoseconds is a valid timestamp.
+            Err(_) => String::new(),
+        }
+    }
+
     /// Returns this instant plus a duration, saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {

@@ -1,6 +1,7 @@
 //! Traces: what the writer keeps about the spans that share a trace id within one project.
 
 use super::{
+    filter::Filter,
     id::{ProjectId, SpanId, TraceId, TraceRowId},
     time::UnixNanos,
 };
@@ -59,4 +60,6 @@ pub struct TraceFilter {
     pub min_duration: Option<i64>,
     /// At most this long, in nanoseconds.
     pub max_duration: Option<i64>,
+    /// That pass this filter for traces.
+    pub expression: Option<Filter>,
 }

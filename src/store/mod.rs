@@ -32,6 +32,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod auth_changes;
 pub mod deployment;
+mod filter;
 pub mod login_failures;
 pub mod password_reset;
 pub mod pending_annotations;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 use sqlx::{Database, QueryBuilder, types::Json};
 
-use super::{direction, from_cursor, push_in, push_projects};
+use super::{direction, filter, from_cursor, push_in, push_projects};
 use crate::{
     db::{Conn, on},
     domain::{
@@ -101,6 +101,7 @@ pub async fn list(
             for (key, value) in json_attributes(&mut query, filter) {
                 push_attribute_sqlite(&mut query, key, value);
             }
+            push_expressions(&mut query, filter);
             push_page(&mut query, sort, page);
             query.build_query_as().fetch_all(c).await?
         }
@@ -110,6 +111,7 @@ pub async fn list(
             for (key, value) in json_attributes(&mut query, filter) {
                 push_attribute_postgres(&mut query, key, value);
             }
+            push_expressions(&mut query, filter);
             push_page(&mut query, sort, page);
             query.build_query_as().fetch_all(c).await?
         }
@@ -182,6 +184,27 @@ fn push_where<'a, DB: Database>(
     }
 }
 
+/// Adds what the caller wrote in the language of filters.
+fn push_expressions<'q, DB: filter::Engine>(query: &mut QueryBuilder<DB>, spans: &SpanFilter)
+where
+    i64: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+    f64: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+    String: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+    Vec<u8>: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+{
+    if let Some(expression) = &spans.expression {
+        filter::push(query, expression);
+    }
+    if let Some(expression) = &spans.trace_expression {
+        query.push(
+            " AND EXISTS (SELECT 1 FROM traces
+                 WHERE traces.project_id = spans.project_id AND traces.trace_id = spans.trace_id",
+        );
+        filter::push(query, expression);
+        query.push(")");
+    }
+}
+
 fn push_page<'a, DB: Database>(query: &mut QueryBuilder<DB>, sort: SpanSort, page: PageRequest)
 where
     i64: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
@@ -223,7 +246,8 @@ where
 
 fn push_attribute_sqlite(query: &mut QueryBuilder<sqlx::Sqlite>, key: &str, value: &AttributeValue) {
     // The key is a value of json_each, never a part of a path: paths have no form for every key.
-    query.push(" AND EXISTS (SELECT 1 FROM json_each(COALESCE(unpack_attributes(spans.packed_attributes), spans.attributes)) AS a WHERE a.key = ").push_bind(key.to_owned());
+    let json = filter::attributes_json(filter::Dialect::Sqlite, "spans");
+    query.push(format!(" AND EXISTS (SELECT 1 FROM json_each({json}) AS a WHERE a.key = ")).push_bind(key.to_owned());
     match value {
         AttributeValue::Text(text) => {
             query.push(" AND a.type = 'text' AND a.atom = ").push_bind(text.clone());
@@ -245,7 +269,8 @@ fn push_attribute_sqlite(query: &mut QueryBuilder<sqlx::Sqlite>, key: &str, valu
 }
 
 fn push_attribute_postgres(query: &mut QueryBuilder<sqlx::Postgres>, key: &str, value: &AttributeValue) {
-    query.push(" AND spans.attributes -> ").push_bind(key.to_owned()).push(" = ");
+    let attributes = filter::attributes_json(filter::Dialect::Postgres, "spans");
+    query.push(format!(" AND {attributes} -> ")).push_bind(key.to_owned()).push(" = ");
     let json = match value {
         AttributeValue::Text(text) => Value::from(text.replace('\0', "\u{fffd}")),
         AttributeValue::Int(int) => Value::from(*int),
@@ -255,7 +280,7 @@ fn push_attribute_postgres(query: &mut QueryBuilder<sqlx::Postgres>, key: &str, 
     query.push_bind(Json(json));
     if matches!(value, AttributeValue::Double(_)) {
         // A whole double keeps its point in the stored text; the number types compare equal.
-        query.push(" AND (spans.attributes -> ").push_bind(key.to_owned()).push(")::text LIKE '%.%'");
+        query.push(format!(" AND ({attributes} -> ")).push_bind(key.to_owned()).push(")::text LIKE '%.%'");
     }
 }
 

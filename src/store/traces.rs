@@ -2,7 +2,7 @@
 
 use sqlx::QueryBuilder;
 
-use super::{direction, from_cursor, push_in, push_projects};
+use super::{direction, filter as language, from_cursor, push_in, push_projects};
 use crate::{
     db::{Conn, on},
     domain::{
@@ -101,6 +101,9 @@ pub async fn list(
         }
         if let Some(max) = filter.max_duration {
             query.push(" AND ").push(DURATION).push(" <= ").push_bind(max);
+        }
+        if let Some(expression) = &filter.expression {
+            language::push(&mut query, expression);
         }
         if let Some(from) = page.from {
             query.push(" AND (").push(key).push(", id)").push(from_cursor(page.order));

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, process::Command};
 
+use phoenix_server::domain::filter::{Subject, parse};
+
 use crate::support::{Engine, app::ADMIN_SECRET, process::Process};
 
 /// The blocks between fences of a language, in their order, without their indentation.
@@ -68,4 +70,26 @@ async fn the_curl_examples_of_the_guide_to_alerts_work() {
     {
         assert!(said.contains(expected), "{expected}: {said}");
     }
+}
+
+#[test]
+fn every_filter_of_the_guide_to_filters_is_taken_or_refused_as_it_says() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/filtering.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let mut seen = 0;
+    for (language, subject) in
+        [("span", Subject::Span), ("trace", Subject::Trace), ("session", Subject::Session), ("refused", Subject::Span)]
+    {
+        for filter in blocks(&guide, language).iter().flat_map(|block| block.lines()) {
+            match (parse(filter, subject), language) {
+                (Ok(Some(_)), "span" | "trace" | "session") | (Err(_), "refused") => seen += 1,
+                (Err(error), _) => panic!("{}", error.report(filter)),
+                (Ok(_), _) => panic!("{filter} is taken"),
+            }
+        }
+    }
+    assert!(seen > 45, "{seen}");
+    let text = "latency_ms > '500'";
+    let shown = blocks(&guide, "text").remove(0);
+    assert_eq!(shown.trim_end(), parse(text, Subject::Span).unwrap_err().report(text));
 }

@@ -212,6 +212,11 @@ fn cases(method: &str, path: &str) -> Vec<(String, Option<Value>)> {
         }
         ("PUT", "/v1/projects/{project_identifier}") => with("/v1/projects/{project}", json!({"description": "taken"})),
         ("POST", "/v1/projects") => with(path, json!({"name": "{name}"})),
+        ("POST", "/v1/spans") => vec![
+            (format!("{path}?project_name={{name}}"), Some(json!({"queries": [{}]}))),
+            (format!("{path}?project_name={{project}}"), Some(json!({"queries": [{}]}))),
+            (path.to_owned(), Some(json!({"queries": [{}], "project_name": "{name}"}))),
+        ],
         ("GET" | "DELETE", path) if path.contains("{api_key_id}") => at(&path.replace("{api_key_id}", "{key}")),
         ("PATCH", "/api/v1/api-keys/{api_key_id}") => with("/api/v1/api-keys/{key}", json!({"name": "taken"})),
         ("POST", "/api/v1/api-keys/{api_key_id}/rotate" | "/api/v1/api-keys/{api_key_id}/revoke") => {
@@ -386,6 +391,8 @@ impl Walk<'_> {
                 (_, _, "spanId") => json!(self.target.span),
                 (_, "getProjectByName", "name") => json!(self.target.name),
                 (_, _, "first") => json!(5),
+                (_, _, "condition" | "filterCondition") => json!("1 == 1"),
+                (_, _, "traceFilterCondition") => json!("any(s.name != '' for s in spans)"),
                 _ if !is_needed => continue,
                 (.., argument) => panic!("{owner}.{name}({argument}): how is it filled in?"),
             };

@@ -1,13 +1,14 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { MessagesSquare, RotateCw } from "lucide-react";
-import { useEffect, useMemo } from "react";
+import { MessagesSquare, RotateCw, SearchX } from "lucide-react";
+import { useCallback, useEffect, useMemo } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router";
 import { queryClient, shownByPage } from "@/api/query-client";
 import { Button, IconButton } from "@/components/button";
 import { CopyableId } from "@/components/copy";
 import { Page } from "@/components/page";
-import { FailureState, SkeletonRows } from "@/components/states";
+import { FailureState, SkeletonRows, State } from "@/components/states";
 import { type Column, VirtualTable } from "@/components/virtual-table";
+import { FilterBox } from "@/features/filters/filter-box";
 import { Onboarding } from "@/features/onboarding/onboarding";
 import { projectOptions } from "@/features/projects/queries";
 import { KindIcon } from "@/features/spans/kind";
@@ -20,9 +21,9 @@ import { useNow, usePreference } from "@/lib/hooks";
 import { sessionPath, tracePath } from "@/lib/paths";
 import styles from "./lists.module.css";
 
-export function loader({ params }: { params: { projectId?: string } }) {
+export function loader({ params, request }: { params: { projectId?: string }; request: Request }) {
   queryClient.query(projectOptions(params.projectId ?? "")).catch(shownByPage);
-  queryClient.infiniteQuery(tracesOptions(params.projectId ?? "")).catch(shownByPage);
+  queryClient.infiniteQuery(tracesOptions(params.projectId ?? "", new URL(request.url).searchParams.get("filter") ?? "")).catch(shownByPage);
   return null;
 }
 
@@ -35,11 +36,12 @@ export function Component() {
   const [params, setParams] = useSearchParams();
   const navigate = useNavigate();
   const live = params.get("live") === "1";
+  const filter = params.get("filter") ?? "";
   const [clock, setClock] = usePreference<"relative" | "absolute">("phoenix.clock", "relative", ["relative", "absolute"]);
   const now = useNow(live ? 1000 : 15_000);
   const project = useQuery({ ...projectOptions(projectId), refetchInterval: live ? 8000 : false });
-  const query = useInfiniteQuery(tracesOptions(projectId));
-  const newest = useQuery(newestTracesOptions(projectId, live));
+  const query = useInfiniteQuery({ ...tracesOptions(projectId, filter), placeholderData: (before, of) => (of?.queryKey[1] === projectId ? before : undefined) });
+  const newest = useQuery(newestTracesOptions(projectId, filter, live));
 
   const loaded = useMemo(() => query.data?.pages.flatMap((page) => page.rows) ?? [], [query.data]);
   const newestRows = live ? newest.data?.rows : undefined;
@@ -49,8 +51,22 @@ export function Component() {
 
   useEffect(() => {
     // More arrived than one page holds: start over, rather than leave a hole.
-    if (!merged.contiguous) void queryClient.resetQueries({ queryKey: tracesOptions(projectId).queryKey });
-  }, [merged.contiguous, projectId]);
+    if (!merged.contiguous) void queryClient.resetQueries({ queryKey: tracesOptions(projectId, filter).queryKey });
+  }, [merged.contiguous, projectId, filter]);
+
+  const setFilter = useCallback(
+    (value: string) => {
+      setParams(
+        (before) => {
+          if (value === "") before.delete("filter");
+          else before.set("filter", value);
+          return before;
+        },
+        { replace: true },
+      );
+    },
+    [setParams],
+  );
 
   const columns = useMemo<readonly Column<TraceSummary>[]>(() => {
     return [
@@ -189,8 +205,24 @@ export function Component() {
               </div>
             )}
           </dl>
+          {(filter !== "" || rows.length > 0) && <FilterBox projectId={projectId} value={filter} onChange={setFilter} />}
           {query.isPending ? (
             <SkeletonRows rows={12} label="Loading traces" />
+          ) : rows.length === 0 && filter !== "" ? (
+            <State
+              icon={SearchX}
+              title="No trace passes this filter"
+              role="status"
+              actions={
+                <Button
+                  onClick={() => {
+                    setFilter("");
+                  }}
+                >
+                  Show all traces
+                </Button>
+              }
+            />
           ) : rows.length === 0 ? (
             <div className={styles["scroll"]}>
               <Onboarding project={title} exists={project.data !== undefined} title="No traces in this project yet" />
@@ -219,7 +251,7 @@ export function Component() {
                     Load more
                   </Button>
                 ) : query.hasNextPage ? null : (
-                  `All ${formatCount(rows.length)} traces`
+                  filter === "" ? `All ${formatCount(rows.length)} traces` : `${formatCount(rows.length)} ${rows.length === 1 ? "trace passes" : "traces pass"} the filter`
                 )
               }
             />

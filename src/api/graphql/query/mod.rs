@@ -1,6 +1,7 @@
 //! The root of every query.
 
 pub(super) mod annotation;
+mod filter;
 pub(super) mod project;
 pub(super) mod retention;
 pub(super) mod span;

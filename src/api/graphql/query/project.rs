@@ -10,6 +10,7 @@ use super::{
         node::global_id,
         scalar::{DateTime, SortDir},
     },
+    filter::{SpanFilterConditionAnalysis, ValidationResult},
     retention::ProjectTraceRetentionPolicy,
     span::{Span, SpanSort},
     trace::{Trace, TraceColumn, TraceSort},
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     domain::{
         self,
+        filter::Subject,
         id::TraceId,
         page::{Cursor, Order},
         project::ProjectRef,
@@ -24,7 +26,7 @@ use crate::{
         trace::{TraceFilter, TraceSort as TraceOrder},
     },
     error::Error,
-    service,
+    service::{self, filters},
 };
 
 /// Pairs of colours that are told apart at a glance; the first is the lighter one.
@@ -150,6 +152,11 @@ impl Project {
         #[graphql(desc = "How many spans at most: 1 to 1000.")] first: i32,
         #[graphql(desc = "The cursor of the span before the page.")] after: Option<String>,
         #[graphql(desc = "The order; a cursor is good for the order that it came from.")] sort: Option<SpanSort>,
+        #[graphql(desc = "What must hold for a span: `span_kind == 'LLM' and latency_ms > 500`.")]
+        filter_condition: Option<String>,
+        #[graphql(desc = "What must hold for the trace of a span: `error_count > 0`.")] trace_filter_condition: Option<
+            String,
+        >,
     ) -> Result<Connection<Span>> {
         let window = Window::read(first, after.as_deref())?;
         let (by, order) = match sort {
@@ -158,7 +165,16 @@ impl Project {
         };
         let cx = ctx.cx()?;
         let request = window.request(order);
-        let page = service::spans::list_in(&cx, self.0.id, &SpanFilter::default(), by, request).await?;
+        let filter = SpanFilter {
+            expression: filters::parse("filter_condition", filter_condition.as_deref(), Subject::Span)?,
+            trace_expression: filters::parse(
+                "trace_filter_condition",
+                trace_filter_condition.as_deref(),
+                Subject::Trace,
+            )?,
+            ..SpanFilter::default()
+        };
+        let page = service::spans::list_in(&cx, self.0.id, &filter, by, request).await?;
         let cursor = |span: &domain::span::Span| Cursor {
             key: match by {
                 SpanOrder::Id => span.id.0,
@@ -177,6 +193,9 @@ impl Project {
         #[graphql(desc = "How many traces at most: 1 to 1000.")] first: i32,
         #[graphql(desc = "The cursor of the trace before the page.")] after: Option<String>,
         #[graphql(desc = "The order; a cursor is good for the order that it came from.")] sort: Option<TraceSort>,
+        #[graphql(desc = "What must hold for a trace: `error_count > 0 and num_spans > 3`.")] filter_condition: Option<
+            String,
+        >,
     ) -> Result<Connection<Trace>> {
         let window = Window::read(first, after.as_deref())?;
         let sort = sort.unwrap_or(TraceSort { col: TraceColumn::StartTime, dir: SortDir::Desc });
@@ -187,7 +206,11 @@ impl Project {
         let cx = ctx.cx()?;
         let project = ProjectRef::Id(self.0.id);
         let request = window.request(sort.dir.into());
-        let (_, page) = service::traces::list(&cx, &project, &TraceFilter::default(), by, request).await?;
+        let filter = TraceFilter {
+            expression: filters::parse("filter_condition", filter_condition.as_deref(), Subject::Trace)?,
+            ..TraceFilter::default()
+        };
+        let (_, page) = service::traces::list(&cx, &project, &filter, by, request).await?;
         let cursor = |trace: &domain::trace::Trace| Cursor {
             key: match by {
                 TraceOrder::StartTime => trace.start.0,
@@ -202,6 +225,46 @@ impl Project {
     async fn trace_retention_policy(&self, ctx: &Context<'_>) -> Result<ProjectTraceRetentionPolicy> {
         let policy = ctx.loaders()?.retention_policy(self.0.id).await?;
         Ok(policy.ok_or_else(|| Error::NotFound("Project not found".into()))?.into())
+    }
+
+    /// Whether a filter for spans can be used.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn validate_span_filter_condition(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] condition: String,
+    ) -> Result<ValidationResult> {
+        Ok(ValidationResult::new(&condition, filters::check(&ctx.cx()?, &condition, Subject::Span).as_ref()))
+    }
+
+    /// Whether a filter for traces can be used.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn validate_trace_filter_condition(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] condition: String,
+    ) -> Result<ValidationResult> {
+        Ok(ValidationResult::new(&condition, filters::check(&ctx.cx()?, &condition, Subject::Trace).as_ref()))
+    }
+
+    /// Whether a filter for sessions can be used.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn validate_session_filter_condition(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] condition: String,
+    ) -> Result<ValidationResult> {
+        Ok(ValidationResult::new(&condition, filters::check(&ctx.cx()?, &condition, Subject::Session).as_ref()))
+    }
+
+    /// What a filter for spans comes to.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn analyze_span_filter_condition(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The filter.")] condition: String,
+    ) -> Result<SpanFilterConditionAnalysis> {
+        Ok(SpanFilterConditionAnalysis { selects_root_spans_only: filters::selects_roots_only(&ctx.cx()?, &condition) })
     }
 
     /// When it was created.

@@ -8,12 +8,13 @@ pub mod annotations;
 pub mod api_keys;
 pub mod audit_logs;
 pub mod documented_api_keys;
-pub mod notes;
 pub mod new_spans;
+pub mod notes;
 pub mod otlp_span;
 pub mod project_sessions;
 pub mod projects;
 pub mod server;
+pub mod span_query;
 pub mod spans;
 pub mod traces;
 pub mod usage;
@@ -28,6 +29,7 @@ pub fn routes() -> Routes {
         .merge(server::routes())
         .merge(projects::routes())
         .merge(spans::routes())
+        .merge(span_query::routes())
         .merge(traces::routes())
         .merge(annotations::routes())
         .merge(notes::routes())

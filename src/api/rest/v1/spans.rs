@@ -325,6 +325,7 @@ impl ListSpansQuery {
                 .iter()
                 .map(|pair| AttributeValue::parse_pair(pair).map_err(|e| Error::invalid("attribute", e)))
                 .collect::<Result<_, _>>()?,
+            ..SpanFilter::default()
         })
     }
 }

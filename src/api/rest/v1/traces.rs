@@ -16,6 +16,7 @@ use crate::{
         },
     },
     domain::{
+        filter::Subject,
         id::{GlobalId, TraceId},
         project::ProjectRef,
         scope::{TracesRead, TracesWrite},
@@ -23,7 +24,7 @@ use crate::{
         trace::{Trace, TraceFilter, TraceSort},
     },
     error::Error,
-    service::{cx::Cx, traces},
+    service::{cx::Cx, filters, traces},
 };
 
 /// Returns the routes of this file.
@@ -148,21 +149,19 @@ pub struct ListTracesQuery {
     min_latency_ms: Option<f64>,
     /// At most this long.
     max_latency_ms: Option<f64>,
-    /// A filter expression; not supported by this version.
+    /// What must hold for a trace, in the language of filters: `error_count > 0 and 'timeout' in output`.
     filter: Option<String>,
 }
 
 impl ListTracesQuery {
     fn filter(&self) -> Result<TraceFilter, Error> {
-        if self.filter.as_deref().is_some_and(|f| !f.is_empty()) {
-            return Err(Error::invalid("filter", "Filter expressions are not supported by this version"));
-        }
         let mut filter = TraceFilter {
             start: instant("start_time", self.start_time.as_deref())?,
             end: instant("end_time", self.end_time.as_deref())?,
             error: self.error,
             min_duration: nanos("min_latency_ms", self.min_latency_ms)?,
             max_duration: nanos("max_latency_ms", self.max_latency_ms)?,
+            expression: filters::parse("filter", self.filter.as_deref(), Subject::Trace)?,
             ..TraceFilter::default()
         };
         for session in &self.session_identifier {

@@ -528,40 +528,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/projects/{project_identifier}/retention": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Puts a project under a retention policy */
-        patch: operations["setProjectRetentionPolicy"];
-        trace?: never;
-    };
-    "/v1/projects/{project_identifier}/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the sessions of a project */
-        get: operations["listProjectSessions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/projects/{project_identifier}/spans": {
         parameters: {
             query?: never;
@@ -572,12 +538,7 @@ export interface paths {
         /** Lists the spans of a project */
         get: operations["getSpans"];
         put?: never;
-        /**
-         * Stores spans
-         * @description All of them or none: when one cannot be stored, or is there already, the answer is 400 and says which. On 202 they
-         *     are committed. A project that is named and not there is made.
-         */
-        post: operations["createSpans"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -616,12 +577,7 @@ export interface paths {
         get: operations["listProjectTraces"];
         put?: never;
         post?: never;
-        /**
-         * Deletes the traces of a project that started within a time range
-         * @description They go oldest first, beside ingest; the answer comes when they are gone. A request that is cut off leaves whole
-         *     traces behind.
-         */
-        delete: operations["deleteProjectTraces"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -644,7 +600,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/sessions/delete": {
+    "/v1/spans": {
         parameters: {
             query?: never;
             header?: never;
@@ -654,53 +610,11 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Deletes sessions with their traces
-         * @description Identifiers that name nothing are passed over.
+         * Query spans as tables
+         * @description Answers `multipart/mixed`, one part of JSON for each query: a table with its schema, as data frames are written.
          */
-        post: operations["deleteSessions"];
+        post: operations["querySpans"];
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/{session_identifier}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Returns a session by global id or by the id that the application gave it */
-        get: operations["getSession"];
-        put?: never;
-        post?: never;
-        /**
-         * Deletes a session with its traces
-         * @description An id of the application's that sessions of several projects have is refused with 409: only a global id says which.
-         */
-        delete: operations["deleteSession"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/spans/{span_identifier}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Deletes a span
-         * @description Its trace and the spans below it stay, unless it was the last of its trace. An OpenTelemetry id that several spans
-         *     have is refused with 409: only a global id says which.
-         */
-        delete: operations["deleteSpan"];
         options?: never;
         head?: never;
         patch?: never;
@@ -742,46 +656,6 @@ export interface paths {
          * @description It is refused from this moment on, for good.
          */
         delete: operations["deleteSystemApiKey"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/traces/transfer": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Moves traces to another project
-         * @description Their spans and all that was said of them keep their ids; their sessions are those of the same name there.
-         */
-        post: operations["transferTraces"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/traces/{trace_identifier}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Deletes a trace with its spans
-         * @description An OpenTelemetry id that traces of several projects have is refused with 409: only a global id says which.
-         */
-        delete: operations["deleteTrace"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1275,17 +1149,6 @@ export interface components {
             /** @description Unique name. */
             name: string;
         };
-        /** @description Spans to be stored. */
-        CreateSpansRequestBody: {
-            data: components["schemas"]["NewSpanData"][];
-        };
-        /** @description What became of the spans. */
-        CreateSpansResponseBody: {
-            /** @description Spans that are stored now. */
-            total_queued: number;
-            /** @description Spans in the request. */
-            total_received: number;
-        };
         /** @description A new user. */
         CreateUserData: {
             /**
@@ -1344,45 +1207,6 @@ export interface components {
                 id: string;
                 /** @description Unique name. */
                 name: string;
-            };
-        };
-        /** @description `data` around one thing. */
-        DataBody_ProjectRetentionPolicyData: {
-            /** @description The retention policy of a project. */
-            data: {
-                /** @description Null for the default policy. */
-                policy_id: string | null;
-                project_id: string;
-            };
-        };
-        /** @description `data` around one thing. */
-        DataBody_SessionData: {
-            /** @description A session. */
-            data: {
-                /** Format: date-time */
-                end_time: string;
-                id: string;
-                project_id: string;
-                /** @description The name that the application gave it. */
-                session_id: string;
-                /** Format: date-time */
-                start_time: string;
-                /** Format: int64 */
-                token_count_completion: number;
-                /** Format: int64 */
-                token_count_prompt: number;
-                /** Format: int64 */
-                token_count_total: number;
-                /** @description Its traces, earliest first. */
-                traces: components["schemas"]["SessionTraceData"][];
-            };
-        };
-        /** @description `data` around one thing. */
-        DataBody_TransferTracesData: {
-            /** @description What was moved. */
-            data: {
-                destination_project_id: string;
-                transferred_trace_count: number;
             };
         };
         /** @description `data` around one thing. */
@@ -1450,16 +1274,6 @@ export interface components {
                 auth_method: string;
             };
         };
-        /** @description Which sessions to delete. */
-        DeleteSessionsRequestBody: {
-            /** @description Either global ids or ids of the application's, 1000 at most. */
-            session_identifiers: string[];
-        };
-        /** @description A span that is there already. */
-        DuplicateSpan: {
-            span_id: string;
-            trace_id: string;
-        };
         /** @description A value that cannot be accepted. */
         FieldError: {
             /** @description What is wrong with it. */
@@ -1474,13 +1288,6 @@ export interface components {
              * @description Begin of the interval.
              */
             start: string;
-        };
-        /** @description A span that cannot be stored. */
-        InvalidSpan: {
-            /** @description What is wrong with it. */
-            error: string;
-            span_id: string;
-            trace_id: string;
         };
         /** @description A key without its secret. */
         KeyBody: {
@@ -1624,30 +1431,6 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description `data` and `next_cursor`. */
-        ListBody_SessionData: {
-            /** @description The rows. */
-            data: {
-                /** Format: date-time */
-                end_time: string;
-                id: string;
-                project_id: string;
-                /** @description The name that the application gave it. */
-                session_id: string;
-                /** Format: date-time */
-                start_time: string;
-                /** Format: int64 */
-                token_count_completion: number;
-                /** Format: int64 */
-                token_count_prompt: number;
-                /** Format: int64 */
-                token_count_total: number;
-                /** @description Its traces, earliest first. */
-                traces: components["schemas"]["SessionTraceData"][];
-            }[];
-            /** @description Where the next page begins; null at the end. */
-            next_cursor: string | null;
-        };
-        /** @description `data` and `next_cursor`. */
         ListBody_Span: {
             /** @description The rows. */
             data: {
@@ -1731,6 +1514,17 @@ export interface components {
             /** @description Where the next page begins; null at the end. */
             next_cursor: string | null;
         };
+        /** @description The items of an attribute that is a list. */
+        ListItems: {
+            /** @description The list: `retrieval.documents`. */
+            key: string;
+            /** @description Columns: new name, and dotted key within an item. */
+            kwargs?: {
+                [key: string]: string;
+            } | null;
+            /** @description What stands between the items. */
+            separator?: string | null;
+        };
         /** @description What a login needs. */
         LoginRequest: {
             /** @description E-mail address; blanks around it and its case do not matter. */
@@ -1740,54 +1534,6 @@ export interface components {
              * @description Password.
              */
             password?: string;
-        };
-        /** @description Ids of a span. */
-        NewSpanContext: {
-            /** @description 16 hexadecimal digits, not all zero. */
-            span_id: string;
-            /** @description 32 hexadecimal digits, not all zero. */
-            trace_id: string;
-        };
-        /** @description A span to be stored. */
-        NewSpanData: {
-            /** @description Attributes, nested or under dotted keys. */
-            attributes?: {
-                [key: string]: unknown;
-            };
-            context: components["schemas"]["NewSpanContext"];
-            /**
-             * Format: date-time
-             * @description With an offset.
-             */
-            end_time: string;
-            events?: components["schemas"]["NewSpanEvent"][];
-            /** @description Not used: a span is known by its context. */
-            id?: string;
-            name: string;
-            /** @description OpenTelemetry id of the parent; null for a root. */
-            parent_id?: string | null;
-            /** @description `LLM`, `CHAIN`, `TOOL`, …; it stands for the attribute `openinference.span.kind`, which is passed over. */
-            span_kind: string;
-            /**
-             * Format: date-time
-             * @description With an offset.
-             */
-            start_time: string;
-            /** @description `OK`, `ERROR` or `UNSET`; anything else is unset. */
-            status_code: string;
-            status_message?: string;
-        };
-        /** @description Something that happened during a span. */
-        NewSpanEvent: {
-            attributes?: {
-                [key: string]: unknown;
-            };
-            name: string;
-            /**
-             * Format: date-time
-             * @description With an offset.
-             */
-            timestamp: string;
         };
         /** @description A value in OTLP form: one member is set. */
         OtlpAnyValue: {
@@ -1961,12 +1707,6 @@ export interface components {
             /** @description Unique name. */
             name: string;
         };
-        /** @description The retention policy of a project. */
-        ProjectRetentionPolicyData: {
-            /** @description Null for the default policy. */
-            policy_id: string | null;
-            project_id: string;
-        };
         /** @description Metadata of the protected resource (RFC 9728). */
         ProtectedResource: {
             authorization_servers: string[];
@@ -1974,18 +1714,48 @@ export interface components {
             resource: string;
             resource_name: string;
         };
+        /** @description A condition. */
+        QueryFilter: {
+            /** @description In the language of filters for spans. */
+            condition?: string | null;
+        };
+        /** @description Tables to make of the spans of a project. */
+        QuerySpansBody: {
+            /**
+             * Format: date-time
+             * @description Started before.
+             */
+            end_time?: string | null;
+            /**
+             * Format: int64
+             * @description The most spans of a table.
+             * @default 1000
+             */
+            limit: number | null;
+            /**
+             * @description Whether a span whose parent has not arrived is a root span.
+             * @default true
+             */
+            orphan_span_as_root_span: boolean | null;
+            /** @description The project, by name; `default` without it. */
+            project_name?: string | null;
+            /** @description One for each table. */
+            queries: components["schemas"]["SpanQuery"][];
+            /** @description Whether only root spans count. */
+            root_spans_only?: boolean | null;
+            /**
+             * Format: date-time
+             * @description Started at or after.
+             */
+            start_time?: string | null;
+            /**
+             * Format: date-time
+             * @description Another name of `end_time`.
+             */
+            stop_time?: string | null;
+        };
         /** @description Body of the readiness answer. */
         Ready: Record<string, never>;
-        /** @description Why nothing was stored. */
-        RefusedSpans: {
-            duplicate_spans: components["schemas"]["DuplicateSpan"][];
-            error: string;
-            invalid_spans: components["schemas"]["InvalidSpan"][];
-            total_duplicates: number;
-            total_invalid: number;
-            total_queued: number;
-            total_received: number;
-        };
         /**
          * @description A role that a user may have.
          * @enum {string}
@@ -2036,34 +1806,6 @@ export interface components {
              */
             page_size: number;
         };
-        /** @description A session. */
-        SessionData: {
-            /** Format: date-time */
-            end_time: string;
-            id: string;
-            project_id: string;
-            /** @description The name that the application gave it. */
-            session_id: string;
-            /** Format: date-time */
-            start_time: string;
-            /** Format: int64 */
-            token_count_completion: number;
-            /** Format: int64 */
-            token_count_prompt: number;
-            /** Format: int64 */
-            token_count_total: number;
-            /** @description Its traces, earliest first. */
-            traces: components["schemas"]["SessionTraceData"][];
-        };
-        /** @description A trace within its session, in short. */
-        SessionTraceData: {
-            /** Format: date-time */
-            end_time: string;
-            id: string;
-            /** Format: date-time */
-            start_time: string;
-            trace_id: string;
-        };
         /** @description A login session. */
         SessionView: {
             /** Format: date-time */
@@ -2080,11 +1822,6 @@ export interface components {
              */
             last_used_at: string;
             user_agent?: string | null;
-        };
-        /** @description Which retention policy holds for a project. */
-        SetProjectRetentionPolicyRequestBody: {
-            /** @description Global id; null, or the id of the default policy, for the default policy. */
-            policy_id: string | null;
         };
         /** @description A span. */
         Span: {
@@ -2118,6 +1855,21 @@ export interface components {
             name: string;
             /** Format: date-time */
             timestamp: string;
+        };
+        /** @description What one table is made of. */
+        SpanQuery: {
+            concat?: components["schemas"]["ListItems"] | null;
+            explode?: components["schemas"]["ListItems"] | null;
+            filter?: components["schemas"]["QueryFilter"] | null;
+            index?: components["schemas"]["ValueKey"] | null;
+            /** @description New names of columns. */
+            rename?: {
+                [key: string]: string;
+            } | null;
+            /** @description Columns, by their new names; all there are without it. */
+            select?: {
+                [key: string]: components["schemas"]["ValueKey"];
+            } | null;
         };
         /** @description Why there are no tokens (RFC 6749, section 5.2). */
         TokenError: {
@@ -2181,18 +1933,6 @@ export interface components {
             /** Format: date-time */
             start_time: string;
             status_code: string;
-        };
-        /** @description What was moved. */
-        TransferTracesData: {
-            destination_project_id: string;
-            transferred_trace_count: number;
-        };
-        /** @description Which traces to move, and where. */
-        TransferTracesRequestBody: {
-            /** @description Global id or name. */
-            destination_project_identifier: string;
-            /** @description Global ids or OpenTelemetry ids of traces of one project, 1000 at most. */
-            trace_identifiers: string[];
         };
         /** @description What can be changed about a project. */
         UpdateProjectRequestBody: {
@@ -2258,6 +1998,11 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             username: string;
+        };
+        /** @description A value of a span, by the name that filters know it by. */
+        ValueKey: {
+            /** @description `name`, `latency_ms`, `llm.model_name`, `attributes['key']`, … */
+            key: string;
         };
         /** @description Whoever calls. */
         Viewer: components["schemas"]["UserView"] | {
@@ -4280,149 +4025,6 @@ export interface operations {
             };
         };
     };
-    setProjectRetentionPolicy: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Global id or name */
-                project_identifier: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetProjectRetentionPolicyRequestBody"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DataBody_ProjectRetentionPolicyData"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    listProjectSessions: {
-        parameters: {
-            query?: {
-                /** @description Where the page begins, from the page before. */
-                cursor?: string;
-                /** @description Rows of the page; of more than 1000, 1000 are returned. */
-                limit?: number;
-                /** @description Direction. */
-                order?: "asc" | "desc";
-                /** @description A filter expression; not supported by this version. */
-                filter?: string;
-            };
-            header?: never;
-            path: {
-                /** @description Global id or name */
-                project_identifier: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ListBody_SessionData"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
     getSpans: {
         parameters: {
             query?: {
@@ -4512,89 +4114,6 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
-            };
-        };
-    };
-    createSpans: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Global id or name */
-                project_identifier: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateSpansRequestBody"];
-            };
-        };
-        responses: {
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CreateSpansResponseBody"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RefusedSpans"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
         };
     };
@@ -4709,7 +4228,7 @@ export interface operations {
                 min_latency_ms?: number;
                 /** @description At most this long. */
                 max_latency_ms?: number;
-                /** @description A filter expression; not supported by this version. */
+                /** @description What must hold for a trace, in the language of filters: `error_count > 0 and 'timeout' in output`. */
                 filter?: string;
             };
             header?: never;
@@ -4728,74 +4247,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ListBody_TraceData"];
                 };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    deleteProjectTraces: {
-        parameters: {
-            query: {
-                /** @description Started at or after. */
-                start_time: string;
-                /** @description Started before. */
-                end_time: string;
-            };
-            header?: never;
-            path: {
-                /** @description Global id or name */
-                project_identifier: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description No valid credential */
             401: {
@@ -4872,88 +4323,28 @@ export interface operations {
             };
         };
     };
-    deleteSessions: {
+    querySpans: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The project, by global id or name; before the one of the body. */
+                project_name?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DeleteSessionsRequestBody"];
+                "application/json": components["schemas"]["QuerySpansBody"];
             };
         };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    getSession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Global id, or the application's */
-                session_identifier: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
         responses: {
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DataBody_SessionData"];
+                    "multipart/mixed": string;
                 };
             };
             /** @description No valid credential */
@@ -4982,127 +4373,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    deleteSession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Global id, or the application's */
-                session_identifier: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    deleteSpan: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Global id, or OpenTelemetry span id */
-                span_identifier: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5276,141 +4547,6 @@ export interface operations {
                 content?: never;
             };
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    transferTraces: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TransferTracesRequestBody"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DataBody_TransferTracesData"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    deleteTrace: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Global id, or OpenTelemetry trace id */
-                trace_identifier: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };

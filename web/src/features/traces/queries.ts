@@ -28,12 +28,12 @@ const TraceRow = graphql(`
 
 const ProjectTracesQuery = graphql(
   `
-    query ProjectTraces($id: ID!, $first: Int!, $after: String) {
+    query ProjectTraces($id: ID!, $first: Int!, $after: String, $filter: String) {
       node(id: $id) {
         __typename
         ... on Project {
           id
-          traces(first: $first, after: $after) {
+          traces(first: $first, after: $after, filterCondition: $filter) {
             edges {
               node {
                 ...TraceRow
@@ -60,19 +60,19 @@ export interface TracePage {
 
 const PAGE = 50;
 
-async function tracePage(projectId: string, after: string | null, signal: AbortSignal): Promise<TracePage> {
-  const { node } = await execute(ProjectTracesQuery, { id: projectId, first: PAGE, after }, signal);
+async function tracePage(projectId: string, filter: string, after: string | null, signal: AbortSignal): Promise<TracePage> {
+  const { node } = await execute(ProjectTracesQuery, { id: projectId, first: PAGE, after, filter: filter || null }, signal);
   if (node.__typename !== "Project") throw new ApiError("notFound", "Not a project.");
   const { edges, pageInfo } = node.traces;
   return { rows: edges.map((edge) => edge.node), next: pageInfo.hasNextPage ? pageInfo.endCursor : null };
 }
 
-/** The traces of a project, newest first, page by page. */
-export function tracesOptions(projectId: string) {
+/** The traces of a project that pass a filter, newest first, page by page. */
+export function tracesOptions(projectId: string, filter: string) {
   return infiniteQueryOptions({
-    queryKey: ["traces", projectId],
+    queryKey: ["traces", projectId, filter],
     initialPageParam: null as string | null,
-    queryFn: ({ pageParam, signal }) => tracePage(projectId, pageParam, signal),
+    queryFn: ({ pageParam, signal }) => tracePage(projectId, filter, pageParam, signal),
     getNextPageParam: (page) => page.next,
     refetchOnWindowFocus: false,
   });
@@ -81,10 +81,10 @@ export function tracesOptions(projectId: string) {
 const LIVE_MS = 4000;
 
 /** Only the newest page, asked again and again: what live mode costs does not grow with what was scrolled. */
-export function newestTracesOptions(projectId: string, live: boolean) {
+export function newestTracesOptions(projectId: string, filter: string, live: boolean) {
   return queryOptions({
-    queryKey: ["traces-newest", projectId],
-    queryFn: ({ signal }) => tracePage(projectId, null, signal),
+    queryKey: ["traces-newest", projectId, filter],
+    queryFn: ({ signal }) => tracePage(projectId, filter, null, signal),
     enabled: live,
     refetchInterval: live ? LIVE_MS : false,
     staleTime: 0,
