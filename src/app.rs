@@ -41,8 +41,9 @@ use crate::{
     service::{
         Post, Services, Settings,
         alert_watch::{self, Looked},
-        bootstrap, offline_keys, welcome,
+        bootstrap, offline_keys, storage, welcome,
     },
+    telemetry::metrics::{Build, Metrics},
     usage::{self, Recorder, geo::Geography},
 };
 use tls::Tls;
@@ -61,6 +62,8 @@ const MAX_STREAMS: u32 = 256;
 pub struct App {
     /// The ways in.
     pub router: api::App,
+    /// What answers on the listener of metrics, if there is to be one.
+    pub exposition: Option<api::App>,
     /// The services behind them.
     pub services: Services,
     /// What is remembered of requests.
@@ -184,6 +187,7 @@ fn settings(config: &Config, site: Site) -> Settings {
             accustomed: config.usage.geoip_database.as_ref().and(thresholds.accustomed),
             ..thresholds
         },
+        storage: config.database.storage_limits(),
     }
 }
 
@@ -201,6 +205,19 @@ fn limiter(config: &Config, clock: &Clock) -> Option<KeyLimiter> {
     let people = if config.usage.rate_limit_sessions { keys } else { KeyLimits::default() };
     let limits = DefaultLimits { keys, people };
     (config.auth.enabled && !config.auth.disable_rate_limit).then(|| KeyLimiter::new(clock.clone(), limits))
+}
+
+/// Returns every metric under its name.
+fn metrics(services: &Services, db: &Db, clock: &Clock) -> Metrics {
+    let build = Build { version: api::SERVER_VERSION, api_version: api::API_VERSION, engine: db.engine() };
+    let started_at = clock.now().unix_seconds();
+    Metrics::new(
+        build,
+        started_at,
+        services.ingest().metrics(),
+        services.authenticator().metrics(),
+        services.storage().metrics(),
+    )
 }
 
 /// Starts what keeps limits small in memory and, on Postgres, true for all processes together.
@@ -271,8 +288,11 @@ impl App {
         };
         let (recorder, recorder_task) = Recorder::start(db.clone(), recording(config)?);
         let limiter = limiter(config, &clock);
+        let metrics = config.telemetry.enable_prometheus.then(|| metrics(&services, &db, &clock));
+        let exposition = metrics.clone().map(|metrics| api::exposition::app(metrics, services.clone()));
         let metering = Metering {
             recorder: services.auth_enabled().then(|| recorder.clone()),
+            metrics: metrics.as_ref().map(|metrics| metrics.http().clone()),
             limiter: limiter.clone(),
             clock: clock.clone(),
         };
@@ -289,6 +309,13 @@ impl App {
             let (db, clock) = (log_db.clone(), log_clock.clone());
             async move { jobs::access_log::run(&db, &clock, retention).await }
         });
+        // Known before the first request: a full database takes nothing after a start, either.
+        storage::look(&services).await.map_err(explain)?;
+        let watched = services.clone();
+        jobs::every(&tracker, &stop, "storage", storage::INTERVAL, move || {
+            let services = watched.clone();
+            async move { storage::look(&services).await }
+        });
         if services.auth_enabled() {
             jobs::alerts::start(&services, &tracker, &stop);
         }
@@ -301,6 +328,7 @@ impl App {
         tracker.close();
         Ok(Self {
             router,
+            exposition,
             services,
             recorder,
             recorder_task,
@@ -324,6 +352,11 @@ impl App {
         jobs::access_log::run(&self.db, &self.clock, self.retention).await
     }
 
+    /// Looks at the size of the database now, and not when its job next does.
+    pub async fn look_at_storage(&self) -> crate::error::Result<()> {
+        storage::look(&self.services).await
+    }
+
     /// Looks for alerts now, and not when their job next does.
     pub async fn look_for_alerts(&self) -> crate::error::Result<()> {
         while alert_watch::look(&self.services).await? == Looked::Elsewhere {
@@ -340,7 +373,7 @@ impl App {
     /// Stops: jobs first, then mail, then the writer once every queued span is committed, then what is remembered of
     /// requests, then the database.
     pub async fn stop(self) {
-        let Self { router, services, recorder, recorder_task, db, mailer, writer, jobs, stop, .. } = self;
+        let Self { router, exposition, services, recorder, recorder_task, db, mailer, writer, jobs, stop, .. } = self;
         stop.cancel();
         jobs.wait().await;
         // What is queued there holds the services, too.
@@ -348,7 +381,7 @@ impl App {
             mailer.close().await;
         }
         // The last ways to the writer: it ends when its queue is empty.
-        drop(router);
+        drop((router, exposition));
         drop(services);
         if let Err(error) = writer.await {
             tracing::error!(error = %error, "the writer ended badly");

@@ -45,6 +45,7 @@ use crate::{
     },
     error::Error,
     service::ingest::{Export, Rejected},
+    telemetry::metrics::HttpMetrics,
     usage::Recorder,
 };
 
@@ -56,6 +57,8 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 pub struct Metering {
     /// Remembers requests; nobody when authentication is off, since there is nobody to tell apart.
     pub recorder: Option<Recorder>,
+    /// Counts requests, if anybody may ask for the numbers.
+    pub metrics: Option<HttpMetrics>,
     /// Limits requests.
     pub limiter: Option<KeyLimiter>,
     /// Tells when a request came.
@@ -105,7 +108,9 @@ struct InSlot(Arc<Slot>);
 /// A request under way. Dropped when its answer has ended or nobody waits for it: then the record is handed over.
 #[derive(Debug)]
 struct Pending {
-    recorder: Recorder,
+    /// Nobody for what is no request of an API.
+    recorder: Option<Recorder>,
+    metrics: Option<HttpMetrics>,
     slot: Arc<Slot>,
     at: UnixNanos,
     started: Instant,
@@ -122,12 +127,19 @@ struct Pending {
 }
 
 impl Pending {
-    fn new(recorder: Recorder, at: UnixNanos, request: &Request) -> Self {
+    /// Returns the record of a request that somebody remembers or counts.
+    fn of(request: &Request, metering: &Metering) -> Option<Self> {
+        let recorder = metering.recorder.as_ref().filter(|_| is_api_path(request.uri().path())).cloned();
+        (recorder.is_some() || metering.metrics.is_some()).then(|| Self::new(recorder, metering, request))
+    }
+
+    fn new(recorder: Option<Recorder>, metering: &Metering, request: &Request) -> Self {
         let header = |name: &HeaderName| request.headers().get(name).cloned();
         Self {
             recorder,
+            metrics: metering.metrics.clone(),
             slot: Arc::default(),
-            at,
+            at: metering.clock.now(),
             started: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -197,19 +209,24 @@ fn text(value: Option<&HeaderValue>) -> Option<String> {
 impl Drop for Pending {
     fn drop(&mut self) {
         drop(self.slot.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let latency = self.started.elapsed();
+        if let Some(metrics) = &self.metrics {
+            metrics.count(&self.method, self.slot.route.get(), self.status, latency);
+        }
+        let Some(recorder) = self.recorder.take() else { return };
         let actor = self.actor();
         // Who is not let in is remembered for what was refused: wrong credentials and wrong passwords.
         if !actor.is_admitted() && !matches!(self.status, 401 | 403 | 429) {
             return;
         }
-        self.recorder.record(Access {
+        recorder.record(Access {
             at: self.at,
             actor,
             method: self.method.as_str().to_owned(),
             path: self.uri.path().to_owned(),
             route: self.slot.route.get().cloned(),
             status: self.status,
-            latency: self.started.elapsed(),
+            latency,
             bytes_in: self.slot.bytes_in.load(Ordering::Relaxed),
             bytes_out: self.bytes_out,
             address: self.address,
@@ -273,8 +290,7 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let recorder = self.metering.recorder.as_ref().filter(|_| is_api_path(request.uri().path()));
-        let mut pending = recorder.map(|recorder| Pending::new(recorder.clone(), self.metering.clock.now(), &request));
+        let mut pending = Pending::of(&request, &self.metering);
         if let Some(pending) = &pending {
             let slot = Arc::clone(&pending.slot);
             request.extensions_mut().insert(InSlot(Arc::clone(&slot)));

@@ -6,7 +6,7 @@ use std::fmt;
 use clap::ArgAction;
 use tracing_subscriber::EnvFilter;
 
-use super::{Optional, boolean, shown, text, value};
+use super::{Optional, boolean, http, shown, text, value};
 
 /// Logs, metrics and analytics.
 #[derive(Debug, Clone, clap::Args)]
@@ -68,7 +68,7 @@ pub struct TelemetryConfig {
     )]
     pub rust_log: Optional<String>,
 
-    /// Serves Prometheus metrics on port 9090.
+    /// Serves Prometheus metrics at `/metrics` on a listener of their own, without credentials.
     #[arg(
         long,
         env = "PHOENIX_ENABLE_PROMETHEUS",
@@ -78,6 +78,15 @@ pub struct TelemetryConfig {
         value_name = "true|false"
     )]
     pub enable_prometheus: bool,
+
+    /// Port of the listener of Prometheus metrics; it binds the address of `PHOENIX_HOST`.
+    #[arg(
+        long,
+        env = "PHOENIX_PROMETHEUS_PORT",
+        default_value = "9090",
+        value_parser = value(|v| http::port(if v.is_empty() { "9090" } else { v }))
+    )]
+    pub prometheus_port: u16,
 
     /// Lets the web UI load the analytics that the next two variables configure.
     #[arg(

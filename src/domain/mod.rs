@@ -21,6 +21,7 @@ pub mod secret;
 pub mod session;
 pub mod span;
 pub mod span_filter;
+pub mod storage;
 pub mod time;
 pub mod trace;
 pub mod user;

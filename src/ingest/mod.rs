@@ -17,6 +17,7 @@ use crate::{
     db::Db,
     domain::{span::NewSpan, time::Clock},
     error::{Error, Result},
+    telemetry::metrics::{self, IngestMetrics},
 };
 
 /// How long a sender is asked to wait when the queue is full.
@@ -55,6 +56,7 @@ pub struct IngestHandle {
     budget: Arc<budget::Budget>,
     decoders: Arc<Semaphore>,
     readers: Arc<Semaphore>,
+    metrics: IngestMetrics,
 }
 
 /// Messages of unknown size that are read at once.
@@ -68,16 +70,33 @@ impl IngestHandle {
     pub fn start(db: Db, clock: Clock, limits: Limits) -> (Self, tokio::task::JoinHandle<()>) {
         // The channel itself is unbounded; the budget bounds what is in it.
         let (jobs, queue) = mpsc::unbounded_channel();
-        let writer = writer::Writer::new(db, clock);
+        let metrics = IngestMetrics::default();
+        let writer = writer::Writer::new(db, clock, metrics.clone());
         #[expect(
             clippy::disallowed_methods,
             reason = "the writer outlives every tracked task; its handle is awaited at stop"
         )]
         let task = tokio::spawn(writer.run(queue));
         let decoders = std::thread::available_parallelism().map_or(2, usize::from);
-        let budget = Arc::new(budget::Budget::new(limits));
+        let budget = Arc::new(budget::Budget::new(limits, metrics.clone()));
         let (decoders, readers) = (Arc::new(Semaphore::new(decoders)), Arc::new(Semaphore::new(READERS)));
-        (Self { jobs, budget, decoders, readers }, task)
+        (Self { jobs, budget, decoders, readers, metrics }, task)
+    }
+
+    /// Returns what is counted here.
+    #[must_use]
+    pub fn metrics(&self) -> &IngestMetrics {
+        &self.metrics
+    }
+
+    /// Notes for the metrics what the queue holds now.
+    pub fn look_at_queue(&self) {
+        self.budget.look();
+    }
+
+    /// Counts spans that were refused before they came here.
+    pub fn count_rejected(&self, spans: usize) {
+        metrics::add(&self.metrics.rejected, spans);
     }
 
     /// Returns what tells whether spans are on their way, from the first byte of a request to the commit. It does not keep

@@ -18,6 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{self, span_batch::Row},
+    telemetry::metrics::{self, IngestMetrics},
 };
 
 /// A transaction takes no further request once it holds this many spans, or this many bytes: larger ones gain nothing.
@@ -57,16 +58,17 @@ pub(super) struct Writer {
     known_origins: HashSet<(ProjectId, i64)>,
     /// Requests that came with the last transaction, or while it was committed.
     company: usize,
+    metrics: IngestMetrics,
 }
 
 impl Writer {
-    pub(super) fn new(db: Db, clock: Clock) -> Self {
+    pub(super) fn new(db: Db, clock: Clock, metrics: IngestMetrics) -> Self {
         // On Postgres several processes write; each adds to statistics rows of its own.
         let shard = match db {
             Db::Sqlite { .. } => 0,
             Db::Postgres(_) => i16::from(crate::domain::secret::random_bytes::<1>()[0]),
         };
-        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new(), company: 1 }
+        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new(), company: 1, metrics }
     }
 
     pub(super) async fn run(mut self, mut queue: UnboundedReceiver<Job>) {
@@ -104,6 +106,7 @@ impl Writer {
         let outcome = self.write(jobs.iter().flat_map(|job| &job.batches)).await;
         match outcome {
             Ok(new) => {
+                self.count(spans, new, jobs.len(), started);
                 tracing::debug!(
                     spans,
                     new,
@@ -120,12 +123,18 @@ impl Writer {
                 // Something in one of them cannot be stored: the others must not suffer for it.
                 tracing::warn!(error = %cause(&error), "batch failed; its requests are tried one by one");
                 for job in jobs {
+                    let started = Instant::now();
                     let outcome = self.write(job.batches.iter()).await;
+                    match &outcome {
+                        Ok(new) => self.count(job.spans, *new, 1, started),
+                        Err(_) => metrics::add(&self.metrics.failed, job.spans),
+                    }
                     let _ = job.reply.send(outcome.map(|_| ()));
                 }
             }
             Err(error) => {
                 tracing::error!(error = %cause(&error), spans, "batch not stored");
+                metrics::add(&self.metrics.failed, spans);
                 let unavailable = matches!(error, Error::Unavailable { .. });
                 for job in jobs {
                     let _ = job.reply.send(Err(if unavailable {
@@ -136,6 +145,16 @@ impl Writer {
                 }
             }
         }
+    }
+
+    fn count(&self, spans: usize, new: usize, requests: usize, started: Instant) {
+        let counted = &self.metrics;
+        metrics::add(&counted.accepted, spans);
+        metrics::add(&counted.duplicates, spans.saturating_sub(new));
+        metrics::observe(&counted.batch_spans, spans);
+        metrics::observe(&counted.batch_requests, requests);
+        counted.commit_seconds.observe(started.elapsed().as_secs_f64());
+        counted.last_success.set(self.clock.now().unix_seconds());
     }
 
     async fn write<'b>(&mut self, batches: impl Iterator<Item = &'b Batch> + Clone) -> Result<usize> {

@@ -17,6 +17,7 @@ pub mod projects;
 pub mod provision;
 pub mod sessions;
 pub mod spans;
+pub mod storage;
 pub mod traces;
 pub mod usage;
 pub mod users;
@@ -27,7 +28,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     auth::{authenticator::Authenticator, password::Passwords, rate_limit::RateLimiter},
     db::{Db, Tx},
-    domain::{alert::Thresholds, auth_change::AuthChange, time::Clock, user::PasswordPolicy},
+    domain::{alert::Thresholds, auth_change::AuthChange, storage::StorageLimits, time::Clock, user::PasswordPolicy},
     error::{Error, Result},
     ingest::IngestHandle,
     mail::{Mailer, Site},
@@ -60,6 +61,8 @@ pub struct Settings {
     pub site: Site,
     /// When keys raise alerts.
     pub alerts: Thresholds,
+    /// What the database may take.
+    pub storage: StorageLimits,
 }
 
 /// The ways out of the server.
@@ -88,6 +91,7 @@ struct Inner {
     guesses: Option<RateLimiter>,
     refreshes: Option<RateLimiter>,
     refused_logins: login::RefusedLogins,
+    storage: storage::Storage,
 }
 
 impl Inner {
@@ -138,6 +142,7 @@ impl Services {
         let guesses = limiter(Duration::from_secs(5), 12);
         let refreshes = limiter(Duration::from_millis(500), 120);
         let Post { mailer, courier } = post;
+        let storage = storage::Storage::new(settings.storage);
         Self(Arc::new(Inner {
             db,
             clock,
@@ -150,6 +155,7 @@ impl Services {
             guesses,
             refreshes,
             refused_logins: login::RefusedLogins::default(),
+            storage,
         }))
     }
 

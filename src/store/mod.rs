@@ -36,6 +36,7 @@ pub mod rate_leases;
 pub mod sessions;
 pub mod span_batch;
 pub mod span_search;
+pub mod storage;
 pub mod traces;
 pub mod usage;
 pub mod users;

@@ -2,6 +2,8 @@
 //! no metrics (`metrics`) and decides no level itself: `config::TelemetryConfig` says them. Serves
 //! `cli`.
 
+pub mod metrics;
+
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;

@@ -1,6 +1,7 @@
 //! The root of every query.
 
 pub(super) mod project;
+pub(super) mod server;
 pub(super) mod span;
 pub(super) mod trace;
 pub(super) mod user;
@@ -8,7 +9,8 @@ pub(super) mod user;
 use async_graphql::{Context, ID, Object, Result};
 
 use self::{
-    project::{Project, ProjectFilter, ProjectSort},
+    project::{Project, ProjectFilter, ProjectSort, count},
+    server::{DbTableStats, ServerStatus},
     span::Span,
     trace::Trace,
     user::{SystemApiKey, User, UserApiKey, UserRole},
@@ -24,7 +26,8 @@ use crate::{
         id::{SpanId, TraceId},
         page::{Cursor, Order, PageRequest},
         project::ProjectRef,
-        scope::{Role, SignedIn},
+        scope::{OwnAccount, Role, SignedIn},
+        storage::StorageLevel,
     },
     error::Error,
     service,
@@ -156,5 +159,27 @@ impl Query {
     async fn user_roles(&self, ctx: &Context<'_>) -> Result<Vec<UserRole>> {
         ctx.cx::<SignedIn>()?;
         Ok(Role::ALL.into_iter().map(UserRole).collect())
+    }
+
+    /// Bytes that are allocated to the database; null when that is not configured.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn db_storage_capacity_bytes(&self, ctx: &Context<'_>) -> Result<Option<f64>> {
+        let cx = ctx.cx()?;
+        let capacity = service::storage::usage(&cx)?.capacity_bytes;
+        Ok(capacity.map(|bytes| count(i64::try_from(bytes).unwrap_or(i64::MAX))))
+    }
+
+    /// The size of each table, largest first.
+    async fn db_table_stats(&self, ctx: &Context<'_>) -> Result<Vec<DbTableStats>> {
+        let cx = ctx.cx()?;
+        Ok(service::storage::table_sizes(&cx).await?.into_iter().map(DbTableStats).collect())
+    }
+
+    /// Whether the server can do all of its work.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn server_status(&self, ctx: &Context<'_>) -> Result<ServerStatus> {
+        let cx = ctx.cx::<OwnAccount>()?;
+        let level = cx.services().storage().usage().level;
+        Ok(ServerStatus { insufficient_storage: level == StorageLevel::Full })
     }
 }

@@ -1684,7 +1684,9 @@ export interface components {
             resource_name: string;
         };
         /** @description Body of the readiness answer. */
-        Ready: Record<string, never>;
+        Ready: {
+            storage?: components["schemas"]["StorageState"] | null;
+        };
         /**
          * @description A role that a user may have.
          * @enum {string}
@@ -1784,6 +1786,16 @@ export interface components {
             name: string;
             /** Format: date-time */
             timestamp: string;
+        };
+        /** @description How full the database was at the last look, once a minute. */
+        StorageState: {
+            /** @description `enough`, `warning`, or `full`: then what is new is refused with 507. */
+            status: string;
+            /**
+             * Format: double
+             * @description Its size as per cent of the capacity.
+             */
+            used_percent: number;
         };
         /** @description Why there are no tokens (RFC 6749, section 5.2). */
         TokenError: {
