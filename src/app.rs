@@ -1,5 +1,6 @@
 //! Composition root: configuration to database, services, routers, jobs; and the order of starting and stopping.
 
+mod own_telemetry;
 pub mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -43,7 +44,6 @@ use crate::{
         alert_watch::{self, Looked},
         bootstrap, offline_keys, storage, welcome,
     },
-    telemetry::metrics::{Build, Metrics},
     usage::{self, Recorder, geo::Geography},
 };
 use tls::Tls;
@@ -72,6 +72,7 @@ pub struct App {
     db: Db,
     mailer: Option<Mailer>,
     writer: tokio::task::JoinHandle<()>,
+    exporter: Option<tokio::task::JoinHandle<()>>,
     jobs: TaskTracker,
     stop: CancellationToken,
     clock: Clock,
@@ -207,19 +208,6 @@ fn limiter(config: &Config, clock: &Clock) -> Option<KeyLimiter> {
     (config.auth.enabled && !config.auth.disable_rate_limit).then(|| KeyLimiter::new(clock.clone(), limits))
 }
 
-/// Returns every metric under its name.
-fn metrics(services: &Services, db: &Db, clock: &Clock) -> Metrics {
-    let build = Build { version: api::SERVER_VERSION, api_version: api::API_VERSION, engine: db.engine() };
-    let started_at = clock.now().unix_seconds();
-    Metrics::new(
-        build,
-        started_at,
-        services.ingest().metrics(),
-        services.authenticator().metrics(),
-        services.storage().metrics(),
-    )
-}
-
 /// Starts what keeps limits small in memory and, on Postgres, true for all processes together.
 fn share_limits(db: &Db, limiter: &KeyLimiter, tracker: &TaskTracker, stop: &CancellationToken) {
     if matches!(db, Db::Postgres(_)) {
@@ -259,7 +247,8 @@ impl App {
             Authenticator::new(db_of, clock_of, digest_key, tokens, admin_secret, system_user, test_keys);
         let follower = jobs::auth_changes::Follower::start(db.clone(), authenticator.clone()).await.map_err(explain)?;
         let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
-        let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits);
+        let (own_traces, exporter) = own_telemetry::tracer(config, &deployment.uuid)?.unzip();
+        let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits, own_traces.clone());
         let passwords = Passwords::beside(ingest.activity());
         let site = Site { url: config.http.ui_url(), contact: config.http.support_email.clone() };
         let settings = settings(config, site.clone());
@@ -288,11 +277,12 @@ impl App {
         };
         let (recorder, recorder_task) = Recorder::start(db.clone(), recording(config)?);
         let limiter = limiter(config, &clock);
-        let metrics = config.telemetry.enable_prometheus.then(|| metrics(&services, &db, &clock));
+        let metrics = config.telemetry.enable_prometheus.then(|| own_telemetry::metrics(&services, &db, &clock));
         let exposition = metrics.clone().map(|metrics| api::exposition::app(metrics, services.clone()));
         let metering = Metering {
             recorder: services.auth_enabled().then(|| recorder.clone()),
             metrics: metrics.as_ref().map(|metrics| metrics.http().clone()),
+            tracer: own_traces,
             limiter: limiter.clone(),
             clock: clock.clone(),
         };
@@ -309,13 +299,7 @@ impl App {
             let (db, clock) = (log_db.clone(), log_clock.clone());
             async move { jobs::access_log::run(&db, &clock, retention).await }
         });
-        // Known before the first request: a full database takes nothing after a start, either.
-        storage::look(&services).await.map_err(explain)?;
-        let watched = services.clone();
-        jobs::every(&tracker, &stop, "storage", storage::INTERVAL, move || {
-            let services = watched.clone();
-            async move { storage::look(&services).await }
-        });
+        own_telemetry::watch_storage(&services, &tracker, &stop).await?;
         if services.auth_enabled() {
             jobs::alerts::start(&services, &tracker, &stop);
         }
@@ -337,6 +321,7 @@ impl App {
             db,
             mailer,
             writer,
+            exporter,
             jobs: tracker,
             stop,
         })
@@ -373,7 +358,20 @@ impl App {
     /// Stops: jobs first, then mail, then the writer once every queued span is committed, then what is remembered of
     /// requests, then the database.
     pub async fn stop(self) {
-        let Self { router, exposition, services, recorder, recorder_task, db, mailer, writer, jobs, stop, .. } = self;
+        let Self {
+            router,
+            exposition,
+            services,
+            recorder,
+            recorder_task,
+            db,
+            mailer,
+            writer,
+            exporter,
+            jobs,
+            stop,
+            ..
+        } = self;
         stop.cancel();
         jobs.wait().await;
         // What is queued there holds the services, too.
@@ -385,6 +383,11 @@ impl App {
         drop(services);
         if let Err(error) = writer.await {
             tracing::error!(error = %error, "the writer ended badly");
+        }
+        if let Some(exporter) = exporter
+            && let Err(error) = exporter.await
+        {
+            tracing::error!(error = %error, "the exporter of own spans ended badly");
         }
         drop(recorder);
         if let Err(error) = recorder_task.await {

@@ -45,7 +45,10 @@ use crate::{
     },
     error::Error,
     service::ingest::{Export, Rejected},
-    telemetry::metrics::HttpMetrics,
+    telemetry::{
+        metrics::HttpMetrics,
+        traces::{self, Active, Done, Kind, Tracer},
+    },
     usage::Recorder,
 };
 
@@ -59,6 +62,8 @@ pub struct Metering {
     pub recorder: Option<Recorder>,
     /// Counts requests, if anybody may ask for the numbers.
     pub metrics: Option<HttpMetrics>,
+    /// Makes spans of requests, if there is a collector.
+    pub tracer: Option<Tracer>,
     /// Limits requests.
     pub limiter: Option<KeyLimiter>,
     /// Tells when a request came.
@@ -111,6 +116,7 @@ struct Pending {
     /// Nobody for what is no request of an API.
     recorder: Option<Recorder>,
     metrics: Option<HttpMetrics>,
+    span: Option<Active>,
     slot: Arc<Slot>,
     at: UnixNanos,
     started: Instant,
@@ -130,16 +136,27 @@ impl Pending {
     /// Returns the record of a request that somebody remembers or counts.
     fn of(request: &Request, metering: &Metering) -> Option<Self> {
         let recorder = metering.recorder.as_ref().filter(|_| is_api_path(request.uri().path())).cloned();
-        (recorder.is_some() || metering.metrics.is_some()).then(|| Self::new(recorder, metering, request))
+        let at = metering.clock.now();
+        // Whoever asks whether the server lives does so all the time, and learns no more than that.
+        let is_work = !matches!(request.uri().path(), "/healthz" | "/readyz");
+        let tracer = metering.tracer.as_ref().filter(|_| is_work);
+        let span = tracer.and_then(|tracer| tracer.request(request.headers(), at));
+        let is_wanted = recorder.is_some() || metering.metrics.is_some() || span.is_some();
+        is_wanted.then(|| {
+            let mut pending = Self::new(at, request);
+            (pending.recorder, pending.metrics, pending.span) = (recorder, metering.metrics.clone(), span);
+            pending
+        })
     }
 
-    fn new(recorder: Option<Recorder>, metering: &Metering, request: &Request) -> Self {
+    fn new(at: UnixNanos, request: &Request) -> Self {
         let header = |name: &HeaderName| request.headers().get(name).cloned();
         Self {
-            recorder,
-            metrics: metering.metrics.clone(),
+            recorder: None,
+            metrics: None,
+            span: None,
             slot: Arc::default(),
-            at: metering.clock.now(),
+            at,
             started: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -170,6 +187,28 @@ impl Pending {
     fn see_trailers(&mut self, trailers: &HeaderMap) {
         if let Some(code) = trailers.get("grpc-status") {
             self.status = http_status(Code::from_bytes(code.as_bytes()));
+        }
+    }
+
+    /// Returns what a span says of the request, in the words of OpenTelemetry's conventions for HTTP. No query and no header:
+    /// both carry secrets.
+    fn trace(&self) -> Done {
+        let route = self.slot.route.get();
+        let mut attributes = vec![
+            traces::text("http.request.method", self.method.as_str()),
+            traces::text("url.path", self.uri.path()),
+            traces::number("http.response.status_code", usize::from(self.status)),
+            traces::text("client.address", self.address.to_string()),
+            traces::text("phoenix.request_id", text(self.request_id.as_ref()).unwrap_or_default()),
+        ];
+        attributes.extend(route.map(|route| traces::text("http.route", &**route)));
+        attributes.extend(self.stored.as_ref().map(|stored| traces::number("phoenix.spans", stored.spans)));
+        Done {
+            name: format!("{} {}", self.method, route.map_or("other", |route| route)),
+            kind: Kind::Server,
+            attributes,
+            links: Vec::new(),
+            error: (self.status >= 500).then(|| self.told.as_deref().unwrap_or_default().to_owned()),
         }
     }
 
@@ -212,6 +251,9 @@ impl Drop for Pending {
         let latency = self.started.elapsed();
         if let Some(metrics) = &self.metrics {
             metrics.count(&self.method, self.slot.route.get(), self.status, latency);
+        }
+        if let Some(span) = self.span.take() {
+            span.end(self.trace());
         }
         let Some(recorder) = self.recorder.take() else { return };
         let actor = self.actor();
@@ -298,7 +340,12 @@ where
                 request = request.map(|body| Body::new(CountedBody { body, slot }));
             }
         }
+        let context = pending.as_ref().and_then(|pending| Some(pending.span.as_ref()?.context()));
         let answer = self.inner.call(request);
+        let answer = match context {
+            Some(context) => Either::Left(context.around(answer)),
+            None => Either::Right(answer),
+        };
         Box::pin(async move {
             let response = answer.await?;
             if let Some(pending) = &mut pending {

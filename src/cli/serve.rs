@@ -35,9 +35,10 @@ pub(super) async fn run(config: Config, warnings: &[String]) -> Result<()> {
     // Bound first: a port that is taken must stop the start before the database is touched.
     let http = bind("PHOENIX_PORT", &config.http.host, config.http.port).await?;
     let grpc = bind("PHOENIX_GRPC_PORT", config.http.grpc_bind_host(), config.http.grpc_port).await?;
-    let metrics = match config.telemetry.enable_prometheus {
-        true => Some(bind("PHOENIX_PROMETHEUS_PORT", &config.http.host, config.telemetry.prometheus_port).await?),
-        false => None,
+    let metrics = if config.telemetry.enable_prometheus {
+        Some(bind("PHOENIX_PROMETHEUS_PORT", &config.http.host, config.telemetry.prometheus_port).await?)
+    } else {
+        None
     };
     let app = App::start(&config, Clock::system()).await?;
     let stop = CancellationToken::new();

@@ -110,6 +110,7 @@ impl Config {
         self.auth.validate()?;
         self.database.validate()?;
         self.mail.validate()?;
+        self.telemetry.validate()?;
         self.tls.validate()?;
         self.http.over_tls = self.tls.for_http();
         self.database.log_sql = self.telemetry.log_sql;
@@ -224,10 +225,8 @@ const NOT_USED_YET: &[(&str, &[&str])] = &[
     ("this version builds indexes in its migrations' transactions", &["PHOENIX_MIGRATE_INDEX_CONCURRENTLY"]),
     ("this version logs in to databases with a password only", &["PHOENIX_POSTGRES_AZURE_SCOPE"]),
     (
-        "this version exports no traces or logs of its own",
+        "this version exports no logs of its own",
         &[
-            "PHOENIX_SERVER_INSTRUMENTATION_OTLP_TRACE_COLLECTOR_HTTP_ENDPOINT",
-            "PHOENIX_SERVER_INSTRUMENTATION_OTLP_TRACE_COLLECTOR_GRPC_ENDPOINT",
             "PHOENIX_SERVER_INSTRUMENTATION_OTLP_LOG_COLLECTOR_HTTP_ENDPOINT",
             "PHOENIX_SERVER_INSTRUMENTATION_OTLP_LOG_COLLECTOR_GRPC_ENDPOINT",
         ],

@@ -17,7 +17,10 @@ use crate::{
     db::Db,
     domain::{span::NewSpan, time::Clock},
     error::{Error, Result},
-    telemetry::metrics::{self, IngestMetrics},
+    telemetry::{
+        metrics::{self, IngestMetrics},
+        traces::{SpanContext, Tracer},
+    },
 };
 
 /// How long a sender is asked to wait when the queue is full.
@@ -44,6 +47,8 @@ pub struct Batch {
 struct Job {
     batches: Vec<Batch>,
     spans: usize,
+    /// The span of the request, if it makes one.
+    trace: Option<SpanContext>,
     /// Held until the job is done.
     _reservation: Reservation,
     reply: oneshot::Sender<Result<()>>,
@@ -67,11 +72,11 @@ const READER_PATIENCE: Duration = Duration::from_secs(5);
 impl IngestHandle {
     /// Starts the writer. It ends, everything committed, when the last handle is gone.
     #[must_use]
-    pub fn start(db: Db, clock: Clock, limits: Limits) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(db: Db, clock: Clock, limits: Limits, tracer: Option<Tracer>) -> (Self, tokio::task::JoinHandle<()>) {
         // The channel itself is unbounded; the budget bounds what is in it.
         let (jobs, queue) = mpsc::unbounded_channel();
         let metrics = IngestMetrics::default();
-        let writer = writer::Writer::new(db, clock, metrics.clone());
+        let writer = writer::Writer::new(db, clock, metrics.clone(), tracer);
         #[expect(
             clippy::disallowed_methods,
             reason = "the writer outlives every tracked task; its handle is awaited at stop"
@@ -139,7 +144,8 @@ impl IngestHandle {
         let bytes = batches.iter().flat_map(|b| &b.spans).map(NewSpan::weight).sum();
         reservation.become_spans(spans, bytes)?;
         let (reply, done) = oneshot::channel();
-        let job = Job { batches, spans, _reservation: reservation, reply };
+        let trace = SpanContext::current();
+        let job = Job { batches, spans, trace, _reservation: reservation, reply };
         let gone = || Error::Unavailable { detail: "The server is stopping", retry_after: RETRY_AFTER };
         self.jobs.send(job).map_err(|_| gone())?;
         done.await.map_err(|_| gone())?

@@ -18,7 +18,10 @@ use crate::{
     },
     error::{Error, Result},
     store::{self, span_batch::Row},
-    telemetry::metrics::{self, IngestMetrics},
+    telemetry::{
+        metrics::{self, IngestMetrics},
+        traces::{self, Active, Done, Kind, SpanContext, Tracer},
+    },
 };
 
 /// A transaction takes no further request once it holds this many spans, or this many bytes: larger ones gain nothing.
@@ -59,16 +62,17 @@ pub(super) struct Writer {
     /// Requests that came with the last transaction, or while it was committed.
     company: usize,
     metrics: IngestMetrics,
+    tracer: Option<Tracer>,
 }
 
 impl Writer {
-    pub(super) fn new(db: Db, clock: Clock, metrics: IngestMetrics) -> Self {
+    pub(super) fn new(db: Db, clock: Clock, metrics: IngestMetrics, tracer: Option<Tracer>) -> Self {
         // On Postgres several processes write; each adds to statistics rows of its own.
         let shard = match db {
             Db::Sqlite { .. } => 0,
             Db::Postgres(_) => i16::from(crate::domain::secret::random_bytes::<1>()[0]),
         };
-        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new(), company: 1, metrics }
+        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new(), company: 1, metrics, tracer }
     }
 
     pub(super) async fn run(mut self, mut queue: UnboundedReceiver<Job>) {
@@ -103,7 +107,12 @@ impl Writer {
 
     async fn commit(&mut self, jobs: Vec<Job>, spans: usize) {
         let started = Instant::now();
+        let requests: Vec<SpanContext> = jobs.iter().filter_map(|job| job.trace).collect();
+        let span = self.begin_span(&requests);
         let outcome = self.write(jobs.iter().flat_map(|job| &job.batches)).await;
+        if let Some(span) = span {
+            span.end(self.describe(&requests, spans, jobs.len(), &outcome));
+        }
         match outcome {
             Ok(new) => {
                 self.count(spans, new, jobs.len(), started);
@@ -144,6 +153,28 @@ impl Writer {
                     }));
                 }
             }
+        }
+    }
+
+    /// Begins the span of a transaction, below that of the first request which makes one.
+    fn begin_span(&self, requests: &[SpanContext]) -> Option<Active> {
+        Some(self.tracer.as_ref()?.below(*requests.first()?, self.clock.now()))
+    }
+
+    fn describe(&self, requests: &[SpanContext], spans: usize, jobs: usize, outcome: &Result<usize>) -> Done {
+        let mut attributes = vec![
+            traces::text("db.system.name", self.db.engine().to_lowercase()),
+            traces::number("phoenix.spans", spans),
+            traces::number("phoenix.requests", jobs),
+        ];
+        attributes.extend(outcome.as_ref().ok().map(|new| traces::number("phoenix.new_spans", *new)));
+        Done {
+            name: "commit spans".to_owned(),
+            kind: Kind::Internal,
+            attributes,
+            // Some requests of many tell enough, and a span stays small.
+            links: requests.iter().skip(1).take(32).copied().collect(),
+            error: outcome.as_ref().err().map(cause),
         }
     }
 

@@ -321,7 +321,7 @@ impl Metrics {
         &self.0.http
     }
 
-    /// Writes everything in the text format of OpenMetrics.
+    /// Writes everything in the text format `OpenMetrics`.
     #[must_use]
     pub fn text(&self) -> String {
         self.0.memory.set(resident_memory().unwrap_or(0));

@@ -3,6 +3,7 @@
 //! `cli`.
 
 pub mod metrics;
+pub mod traces;
 
 use std::io::IsTerminal as _;
 

@@ -26,6 +26,7 @@ mod login;
 mod matrix;
 mod metrics;
 mod origin;
+mod own_traces;
 mod password_reset;
 mod process;
 mod projects;
