@@ -34,15 +34,20 @@ use crate::{
     },
     config::{Config, DatabaseTarget, SqliteTarget},
     db::{self, Db},
-    domain::{alert::Thresholds, plan::KeyLimits, time::Clock, user::PasswordPolicy},
-    ingest::{IngestHandle, Limits},
+    domain::{
+        alert::Thresholds,
+        plan::KeyLimits,
+        time::{Clock, UnixNanos},
+        user::PasswordPolicy,
+    },
+    ingest::{IngestHandle, Limits, prices::Prices},
     jobs,
     mail::{Mailer, Site, SmtpOptions},
     notify::{Courier, Networks},
     service::{
         Post, Services, Settings,
         alert_watch::{self, Looked},
-        bootstrap, offline_keys, storage, welcome,
+        bootstrap, costs, models, offline_keys, storage, welcome,
     },
     usage::{self, Recorder, geo::Geography},
 };
@@ -208,6 +213,18 @@ fn limiter(config: &Config, clock: &Clock) -> Option<KeyLimiter> {
     (config.auth.enabled && !config.auth.disable_rate_limit).then(|| KeyLimiter::new(clock.clone(), limits))
 }
 
+/// Returns the bounds of the ingest queue.
+fn queue(config: &Config) -> Limits {
+    Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes }
+}
+
+/// Returns the prices of models, those of this version among them.
+async fn prices(db: &Db, now: UnixNanos) -> Result<Prices> {
+    let prices = Prices::default();
+    models::sow(db, &prices, now).await.map_err(explain).context("the prices of models cannot be written")?;
+    Ok(prices)
+}
+
 /// Starts what keeps limits small in memory and, on Postgres, true for all processes together.
 fn share_limits(db: &Db, limiter: &KeyLimiter, tracker: &TaskTracker, stop: &CancellationToken) {
     if matches!(db, Db::Postgres(_)) {
@@ -246,9 +263,10 @@ impl App {
         let authenticator =
             Authenticator::new(db_of, clock_of, digest_key, tokens, admin_secret, system_user, test_keys);
         let follower = jobs::auth_changes::Follower::start(db.clone(), authenticator.clone()).await.map_err(explain)?;
-        let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
+        let prices = prices(&db, clock.now()).await?;
         let (own_traces, exporter) = own_telemetry::tracer(config, &deployment.uuid)?.unzip();
-        let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits, own_traces.clone());
+        let (ingest, writer) =
+            IngestHandle::start(db.clone(), clock.clone(), queue(config), prices, own_traces.clone());
         let passwords = Passwords::beside(ingest.activity());
         let site = Site { url: config.http.ui_url(), contact: config.http.support_email.clone() };
         let settings = settings(config, site.clone());
@@ -299,6 +317,7 @@ impl App {
             let (db, clock) = (log_db.clone(), log_clock.clone());
             async move { jobs::access_log::run(&db, &clock, retention).await }
         });
+        jobs::costs::start(&services, &tracker, &stop);
         own_telemetry::watch_storage(&services, &tracker, &stop).await?;
         if services.auth_enabled() {
             jobs::alerts::start(&services, &tracker, &stop);
@@ -335,6 +354,11 @@ impl App {
     /// Removes old records of requests now, and not when their job next looks.
     pub async fn remove_old_records(&self) -> crate::error::Result<()> {
         jobs::access_log::run(&self.db, &self.clock, self.retention).await
+    }
+
+    /// Computes costs again after a change of prices, and does not wait for other processes.
+    pub async fn recompute_costs(&self) -> crate::error::Result<()> {
+        costs::recompute(&self.services, costs::When::Now).await
     }
 
     /// Looks at the size of the database now, and not when its job next does.

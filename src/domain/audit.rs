@@ -102,6 +102,12 @@ actions! {
     ProjectUpdate = "project.update",
     /// A project was deleted.
     ProjectDelete = "project.delete",
+    /// A model was entered with its prices.
+    ModelCreate = "model.create",
+    /// Prices of a model were changed.
+    ModelUpdate = "model.update",
+    /// A model was deleted.
+    ModelDelete = "model.delete",
     /// Alerts got a destination.
     DestinationCreate = "alert_destination.create",
     /// A destination of alerts was changed.

@@ -5,6 +5,7 @@
 //! the queue is full, a request is refused and nothing of it is kept.
 
 mod budget;
+pub mod prices;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -12,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub use budget::Reservation;
+use prices::Prices;
 
 use crate::{
     db::Db,
@@ -62,6 +64,7 @@ pub struct IngestHandle {
     decoders: Arc<Semaphore>,
     readers: Arc<Semaphore>,
     metrics: IngestMetrics,
+    prices: Prices,
 }
 
 /// Messages of unknown size that are read at once.
@@ -72,11 +75,17 @@ const READER_PATIENCE: Duration = Duration::from_secs(5);
 impl IngestHandle {
     /// Starts the writer. It ends, everything committed, when the last handle is gone.
     #[must_use]
-    pub fn start(db: Db, clock: Clock, limits: Limits, tracer: Option<Tracer>) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(
+        db: Db,
+        clock: Clock,
+        limits: Limits,
+        prices: Prices,
+        tracer: Option<Tracer>,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         // The channel itself is unbounded; the budget bounds what is in it.
         let (jobs, queue) = mpsc::unbounded_channel();
         let metrics = IngestMetrics::default();
-        let writer = writer::Writer::new(db, clock, metrics.clone(), tracer);
+        let writer = writer::Writer::new(db, clock, prices.clone(), metrics.clone(), tracer);
         #[expect(
             clippy::disallowed_methods,
             reason = "the writer outlives every tracked task; its handle is awaited at stop"
@@ -85,7 +94,13 @@ impl IngestHandle {
         let decoders = std::thread::available_parallelism().map_or(2, usize::from);
         let budget = Arc::new(budget::Budget::new(limits, metrics.clone()));
         let (decoders, readers) = (Arc::new(Semaphore::new(decoders)), Arc::new(Semaphore::new(READERS)));
-        (Self { jobs, budget, decoders, readers, metrics }, task)
+        (Self { jobs, budget, decoders, readers, metrics, prices }, task)
+    }
+
+    /// Returns the prices that costs of spans are computed by.
+    #[must_use]
+    pub fn prices(&self) -> &Prices {
+        &self.prices
     }
 
     /// Returns what is counted here.

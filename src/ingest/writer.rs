@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Batch, Job, RETRY_AFTER};
+use super::{Batch, Job, RETRY_AFTER, prices::Prices};
 use crate::{
     db::Db,
     domain::{
@@ -61,18 +61,19 @@ pub(super) struct Writer {
     known_origins: HashSet<(ProjectId, i64)>,
     /// Requests that came with the last transaction, or while it was committed.
     company: usize,
+    prices: Prices,
     metrics: IngestMetrics,
     tracer: Option<Tracer>,
 }
 
 impl Writer {
-    pub(super) fn new(db: Db, clock: Clock, metrics: IngestMetrics, tracer: Option<Tracer>) -> Self {
+    pub(super) fn new(db: Db, clock: Clock, prices: Prices, metrics: IngestMetrics, tracer: Option<Tracer>) -> Self {
         // On Postgres several processes write; each adds to statistics rows of its own.
         let shard = match db {
             Db::Sqlite { .. } => 0,
             Db::Postgres(_) => i16::from(crate::domain::secret::random_bytes::<1>()[0]),
         };
-        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new(), company: 1, metrics, tracer }
+        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new(), company: 1, prices, metrics, tracer }
     }
 
     pub(super) async fn run(mut self, mut queue: UnboundedReceiver<Job>) {
@@ -191,6 +192,7 @@ impl Writer {
     async fn write<'b>(&mut self, batches: impl Iterator<Item = &'b Batch> + Clone) -> Result<usize> {
         let total: usize = batches.clone().map(|b| b.spans.len()).sum();
         self.take_ids(total).await?;
+        let prices = self.prices.table();
         let mut tx = self.db.begin().await?;
         let names: BTreeSet<&str> = batches.clone().map(|b| b.project.as_str()).collect();
         let projects = store::projects::find_or_add_all(tx.conn(), &names, self.clock.now()).await?;
@@ -206,7 +208,7 @@ impl Writer {
                     origins.insert(key, &span.origin);
                 }
                 let id = self.ids.next().ok_or_else(|| Error::internal("row ids ran out within a batch"))?;
-                rows.push(Row { id, project_id, span });
+                rows.push(Row { id, project_id, span, cost: prices.cost(span) });
             }
         }
         if !origins.is_empty() {

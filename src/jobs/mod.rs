@@ -3,6 +3,7 @@
 pub mod access_log;
 pub mod alerts;
 pub mod auth_changes;
+pub mod costs;
 pub mod housekeeping;
 pub mod rate_leases;
 

@@ -114,7 +114,7 @@ struct WelcomeText<'a> {
 struct StorageHtml<'a> {
     name: &'a str,
     site: &'a Site,
-    size: &'a str,
+    taken: &'a str,
     capacity: &'a str,
     percent: i64,
     is_full: bool,
@@ -125,7 +125,7 @@ struct StorageHtml<'a> {
 struct StorageText<'a> {
     name: &'a str,
     site: &'a Site,
-    size: &'a str,
+    taken: &'a str,
     capacity: &'a str,
     percent: i64,
     is_full: bool,
@@ -236,13 +236,13 @@ impl Letter {
     /// Writes the mail that tells an administrator how full the database is.
     pub fn storage(user: &User, site: &Site, state: &StorageUse) -> Result<Self> {
         let name = &one_line(&user.username);
-        let size = &gibibytes(state.used_bytes);
+        let taken = &gibibytes(state.used_bytes);
         let capacity = &gibibytes(state.capacity_bytes.unwrap_or(0));
         #[expect(clippy::cast_possible_truncation, reason = "a percentage")]
         let percent = state.used_percent.unwrap_or(0.0).round() as i64;
         let is_full = state.level == StorageLevel::Full;
-        let text = StorageText { name, site, size, capacity, percent, is_full }.render();
-        let html = StorageHtml { name, site, size, capacity, percent, is_full }.render();
+        let text = StorageText { name, site, taken, capacity, percent, is_full }.render();
+        let html = StorageHtml { name, site, taken, capacity, percent, is_full }.render();
         Self::new(user, "[Phoenix] Database Disk Space Usage Threshold Exceeded", text, html)
     }
 

@@ -77,6 +77,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query, Mutation::new(), EmptySubscription)
         .register_output_type::<Node>()
         .register_output_type::<ApiKey>()
+        .register_output_type::<query::series::TimeSeries>()
 }
 
 /// Returns the schema in the schema definition language.

@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, Interface};
 use super::{
     context::ContextExt as _,
     query::{
+        model::GenerativeModel,
         project::Project,
         span::Span,
         trace::Trace,
@@ -33,6 +34,8 @@ pub(super) enum Node {
     Trace(Trace),
     /// A span.
     Span(Span),
+    /// A model with its prices.
+    GenerativeModel(GenerativeModel),
     /// A user.
     User(User),
     /// A role.
@@ -90,6 +93,10 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<No
         "Span" => {
             let span = ctx.loaders()?.span(SpanRowId(global.id)).await?;
             Node::Span(span.ok_or_else(|| Error::NotFound("Span not found".into()))?.into())
+        }
+        "GenerativeModel" => {
+            let cx = ctx.cx()?;
+            Node::GenerativeModel(service::models::get(&cx, global.id).await?.into())
         }
         "User" => Node::User(user(ctx, UserId(global.id)).await?),
         "UserRole" => {

@@ -1,6 +1,9 @@
 //! The root of every query.
 
+pub(super) mod cost;
+pub(super) mod model;
 pub(super) mod project;
+pub(super) mod series;
 pub(super) mod server;
 pub(super) mod span;
 pub(super) mod trace;
@@ -9,6 +12,7 @@ pub(super) mod user;
 use async_graphql::{Context, ID, Object, Result};
 
 use self::{
+    model::GenerativeModel,
     project::{Project, ProjectFilter, ProjectSort, count},
     server::{DbTableStats, ServerStatus},
     span::Span,
@@ -159,6 +163,23 @@ impl Query {
     async fn user_roles(&self, ctx: &Context<'_>) -> Result<Vec<UserRole>> {
         ctx.cx::<SignedIn>()?;
         Ok(Role::ALL.into_iter().map(UserRole).collect())
+    }
+
+    /// The models whose prices are known, oldest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn generative_models(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many models at most: 1 to 1000.", default = 50)] first: Option<i32>,
+        #[graphql(desc = "Not supported: lists are read forwards.")] last: Option<i32>,
+        #[graphql(desc = "The cursor of the model before the page.")] after: Option<String>,
+        #[graphql(desc = "Not supported: lists are read forwards.")] before: Option<String>,
+    ) -> Result<Connection<GenerativeModel>> {
+        refuse_backwards(last, before.as_deref())?;
+        let window = Window::read(first.unwrap_or(50), after.as_deref())?;
+        let cx = ctx.cx()?;
+        let page = service::models::list(&cx, window.request(Order::Asc)).await?;
+        Ok(window.connection(page, |m| Cursor { key: m.id, id: m.id }, GenerativeModel::from))
     }
 
     /// Bytes that are allocated to the database; null when that is not configured.

@@ -13,12 +13,14 @@ use super::{
         node::global_id,
         scalar::{DateTime, SortDir},
     },
+    cost::SpanCostSummary,
     project::{Project, count},
     span::Span,
 };
 use crate::{
     domain::{
         self,
+        cost::CostSum,
         id::ProjectId,
         page::{Cursor, Order},
         span_filter::{SpanFilter, SpanSort},
@@ -119,6 +121,18 @@ impl Trace {
     /// The tokens of the completions of all spans.
     async fn token_count_completion(&self) -> f64 {
         count(self.0.completion_tokens)
+    }
+
+    /// What the calls of models cost.
+    async fn cost_summary(&self) -> SpanCostSummary {
+        let trace = &self.0;
+        CostSum {
+            prompt_cost: trace.prompt_cost,
+            completion_cost: trace.completion_cost,
+            prompt_tokens: trace.prompt_tokens,
+            completion_tokens: trace.completion_tokens,
+        }
+        .into()
     }
 
     /// The spans, earliest first.
