@@ -118,6 +118,9 @@ pub async fn spans(mut conn: Conn<'_>, access: &Projects, project: ProjectId, bi
     Ok(found)
 }
 
+/// A bin and its [`QUANTILES`].
+type QuantileRow = (i64, i64, i64, i64, i64, i64, i64, i64);
+
 /// Returns the [`QUANTILES`] of how long the traces took that began within each bin, in nanoseconds; nothing where there
 /// are none. Each is the duration of a trace that is there: the first that no smaller share lies below.
 pub async fn trace_latencies(
@@ -128,7 +131,7 @@ pub async fn trace_latencies(
 ) -> Result<Vec<Option<[i64; QUANTILES.len()]>>> {
     let mut found = vec![None; bins.len()];
     for (chunk, some) in bins.chunks(CHUNK).enumerate() {
-        let rows: Vec<(i64, i64, i64, i64, i64, i64, i64, i64)> = on!(&mut conn, |c| {
+        let rows: Vec<QuantileRow> = on!(&mut conn, |c| {
             let mut query = QueryBuilder::new("");
             with_bins(&mut query, chunk * CHUNK, some);
             query.push("SELECT n");

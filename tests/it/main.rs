@@ -13,6 +13,7 @@ mod alerts;
 mod api_keys;
 mod attacks;
 mod audit;
+mod backup;
 mod bad_input;
 mod costs;
 mod docs;

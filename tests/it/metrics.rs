@@ -1,6 +1,6 @@
 //! The numbers for Prometheus, and what they say after requests.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use phoenix_server::domain::scope::Role;
 use prost::Message as _;
@@ -66,6 +66,33 @@ both_engines! {
         let app = TestApp::new(engine).await;
         assert!(app.app.exposition.is_none());
     }
+}
+
+/// The table of metrics in the guide for operators is what the server tells, no more and no less.
+#[tokio::test]
+async fn the_guide_lists_every_metric() {
+    let app = TestApp::with(Engine::Sqlite, |config| config.telemetry.enable_prometheus = true).await;
+    let text = Client::new(app.app.exposition.clone().unwrap()).get("/metrics").await.expect(200).text();
+    let names = |line: &str| {
+        let mut words = line.strip_prefix("# TYPE ")?.split(' ');
+        let (name, kind) = (words.next()?, words.next()?);
+        let suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        Some(format!("{name}{suffix}"))
+    };
+    let told: BTreeSet<String> = text.lines().filter_map(names).collect();
+    let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let listed: BTreeSet<String> = guide
+        .lines()
+        .skip_while(|line| !line.starts_with("## Metrics"))
+        .take_while(|line| !line.starts_with("## Alerts"))
+        .filter_map(|line| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned()))
+        .collect();
+    assert_eq!(listed, told);
 }
 
 /// What counting costs a request: printed, not judged, since a busy machine would judge at random.
