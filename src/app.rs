@@ -1,5 +1,6 @@
 //! Composition root: configuration to database, services, routers, jobs; and the order of starting and stopping.
 
+mod own_telemetry;
 pub mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -33,15 +34,20 @@ use crate::{
     },
     config::{Config, DatabaseTarget, SqliteTarget},
     db::{self, Db},
-    domain::{alert::Thresholds, plan::KeyLimits, time::Clock, user::PasswordPolicy},
-    ingest::{IngestHandle, Limits},
+    domain::{
+        alert::Thresholds,
+        plan::KeyLimits,
+        time::{Clock, UnixNanos},
+        user::PasswordPolicy,
+    },
+    ingest::{IngestHandle, Limits, prices::Prices},
     jobs,
     mail::{Mailer, Site, SmtpOptions},
     notify::{Courier, Networks},
     service::{
         Post, Services, Settings,
         alert_watch::{self, Looked},
-        bootstrap, offline_keys, pending_annotations, welcome,
+        bootstrap, costs, models, offline_keys, pending_annotations, storage, welcome,
     },
     usage::{self, Recorder, geo::Geography},
 };
@@ -61,6 +67,8 @@ const MAX_STREAMS: u32 = 256;
 pub struct App {
     /// The ways in.
     pub router: api::App,
+    /// What answers on the listener of metrics, if there is to be one.
+    pub exposition: Option<api::App>,
     /// The services behind them.
     pub services: Services,
     /// What is remembered of requests.
@@ -69,6 +77,7 @@ pub struct App {
     db: Db,
     mailer: Option<Mailer>,
     writer: tokio::task::JoinHandle<()>,
+    exporter: Option<tokio::task::JoinHandle<()>>,
     jobs: TaskTracker,
     stop: CancellationToken,
     clock: Clock,
@@ -193,6 +202,7 @@ fn settings(config: &Config, site: Site) -> Settings {
                 .filter(|_| config.usage.api_key_usage),
             ..thresholds
         },
+        storage: config.database.storage_limits(),
     }
 }
 
@@ -210,6 +220,18 @@ fn limiter(config: &Config, clock: &Clock) -> Option<KeyLimiter> {
     let people = if config.usage.rate_limit_sessions { keys } else { KeyLimits::default() };
     let limits = DefaultLimits { keys, people };
     (config.auth.enabled && !config.auth.disable_rate_limit).then(|| KeyLimiter::new(clock.clone(), limits))
+}
+
+/// Returns the bounds of the ingest queue.
+fn queue(config: &Config) -> Limits {
+    Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes }
+}
+
+/// Returns the prices of models, those of this version among them.
+async fn prices(db: &Db, now: UnixNanos) -> Result<Prices> {
+    let prices = Prices::default();
+    models::sow(db, &prices, now).await.map_err(explain).context("the prices of models cannot be written")?;
+    Ok(prices)
 }
 
 /// Starts what keeps limits small in memory and, on Postgres, true for all processes together.
@@ -253,8 +275,10 @@ impl App {
         let authenticator =
             Authenticator::new(db_of, clock_of, digest_key, tokens, admin_secret, system_user, test_keys);
         let follower = jobs::auth_changes::Follower::start(db.clone(), authenticator.clone()).await.map_err(explain)?;
-        let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
-        let (ingest, writer) = IngestHandle::start(db.clone(), clock.clone(), limits);
+        let prices = prices(&db, clock.now()).await?;
+        let (own_traces, exporter) = own_telemetry::tracer(config, &deployment.uuid)?.unzip();
+        let (ingest, writer) =
+            IngestHandle::start(db.clone(), clock.clone(), queue(config), prices, own_traces.clone());
         let passwords = Passwords::beside(ingest.activity());
         let site = Site { url: config.http.ui_url(), contact: config.http.support_email.clone() };
         let settings = settings(config, site.clone());
@@ -285,8 +309,15 @@ impl App {
         let records = services.auth_enabled() && (recording.usage || recording.log);
         let (recorder, recorder_task) = Recorder::start(db.clone(), recording);
         let limiter = limiter(config, &clock);
-        let metering =
-            Metering { recorder: records.then(|| recorder.clone()), limiter: limiter.clone(), clock: clock.clone() };
+        let metrics = config.telemetry.enable_prometheus.then(|| own_telemetry::metrics(&services, &db, &clock));
+        let exposition = metrics.clone().map(|metrics| api::exposition::app(metrics, services.clone()));
+        let metering = Metering {
+            recorder: records.then(|| recorder.clone()),
+            metrics: metrics.as_ref().map(|metrics| metrics.http().clone()),
+            tracer: own_traces,
+            limiter: limiter.clone(),
+            clock: clock.clone(),
+        };
         let router = api::router(&services, options, metering);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let (job_db, job_clock, job_clock_of_log) = (db.clone(), clock.clone(), clock.clone());
@@ -306,6 +337,8 @@ impl App {
             let (db, clock) = (old_db.clone(), old_clock.clone());
             async move { jobs::retention::run(&db, &clock).await }
         });
+        jobs::costs::start(&services, &tracker, &stop);
+        own_telemetry::watch_storage(&services, &tracker, &stop).await?;
         if services.auth_enabled() {
             jobs::alerts::start(&services, &tracker, &stop);
         }
@@ -318,6 +351,7 @@ impl App {
         tracker.close();
         Ok(Self {
             router,
+            exposition,
             services,
             recorder,
             recorder_task,
@@ -326,6 +360,7 @@ impl App {
             db,
             mailer,
             writer,
+            exporter,
             jobs: tracker,
             stop,
         })
@@ -344,6 +379,16 @@ impl App {
     /// Carries out the retention policies whose time has come now, and not when their job next looks.
     pub async fn remove_old_traces(&self) -> crate::error::Result<()> {
         jobs::retention::run(&self.db, &self.clock).await
+    }
+
+    /// Computes costs again after a change of prices, and does not wait for other processes.
+    pub async fn recompute_costs(&self) -> crate::error::Result<()> {
+        costs::recompute(&self.services, costs::When::Now).await
+    }
+
+    /// Looks at the size of the database now, and not when its job next does.
+    pub async fn look_at_storage(&self) -> crate::error::Result<()> {
+        storage::look(&self.services).await
     }
 
     /// Looks for alerts now, and not when their job next does.
@@ -367,7 +412,20 @@ impl App {
     /// Stops: jobs first, then mail, then the writer once every queued span is committed, then what is remembered of
     /// requests, then the database.
     pub async fn stop(self) {
-        let Self { router, services, recorder, recorder_task, db, mailer, writer, jobs, stop, .. } = self;
+        let Self {
+            router,
+            exposition,
+            services,
+            recorder,
+            recorder_task,
+            db,
+            mailer,
+            writer,
+            exporter,
+            jobs,
+            stop,
+            ..
+        } = self;
         stop.cancel();
         jobs.wait().await;
         // What is queued there holds the services, too.
@@ -375,10 +433,15 @@ impl App {
             mailer.close().await;
         }
         // The last ways to the writer: it ends when its queue is empty.
-        drop(router);
+        drop((router, exposition));
         drop(services);
         if let Err(error) = writer.await {
             tracing::error!(error = %error, "the writer ended badly");
+        }
+        if let Some(exporter) = exporter
+            && let Err(error) = exporter.await
+        {
+            tracing::error!(error = %error, "the exporter of own spans ended badly");
         }
         drop(recorder);
         if let Err(error) = recorder_task.await {

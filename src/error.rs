@@ -96,6 +96,9 @@ pub enum Error {
         /// How long to wait.
         retry_after: Duration,
     },
+    /// There is no room for what is new.
+    #[error("{0}")]
+    InsufficientStorage(Text),
     /// A fault of the server.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -45,6 +45,10 @@ use crate::{
     },
     error::Error,
     service::ingest::{Export, Rejected},
+    telemetry::{
+        metrics::HttpMetrics,
+        traces::{self, Active, Done, Kind, Tracer},
+    },
     usage::Recorder,
 };
 
@@ -56,6 +60,10 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 pub struct Metering {
     /// Remembers requests; nobody when authentication is off, since there is nobody to tell apart.
     pub recorder: Option<Recorder>,
+    /// Counts requests, if anybody may ask for the numbers.
+    pub metrics: Option<HttpMetrics>,
+    /// Makes spans of requests, if there is a collector.
+    pub tracer: Option<Tracer>,
     /// Limits requests.
     pub limiter: Option<KeyLimiter>,
     /// Tells when a request came.
@@ -105,7 +113,10 @@ struct InSlot(Arc<Slot>);
 /// A request under way. Dropped when its answer has ended or nobody waits for it: then the record is handed over.
 #[derive(Debug)]
 struct Pending {
-    recorder: Recorder,
+    /// Nobody for what is no request of an API.
+    recorder: Option<Recorder>,
+    metrics: Option<HttpMetrics>,
+    span: Option<Active>,
     slot: Arc<Slot>,
     at: UnixNanos,
     started: Instant,
@@ -122,10 +133,28 @@ struct Pending {
 }
 
 impl Pending {
-    fn new(recorder: Recorder, at: UnixNanos, request: &Request) -> Self {
+    /// Returns the record of a request that somebody remembers or counts.
+    fn of(request: &Request, metering: &Metering) -> Option<Self> {
+        let recorder = metering.recorder.as_ref().filter(|_| is_api_path(request.uri().path())).cloned();
+        let at = metering.clock.now();
+        // Whoever asks whether the server lives does so all the time, and learns no more than that.
+        let is_work = !matches!(request.uri().path(), "/healthz" | "/readyz");
+        let tracer = metering.tracer.as_ref().filter(|_| is_work);
+        let span = tracer.and_then(|tracer| tracer.request(request.headers(), at));
+        let is_wanted = recorder.is_some() || metering.metrics.is_some() || span.is_some();
+        is_wanted.then(|| {
+            let mut pending = Self::new(at, request);
+            (pending.recorder, pending.metrics, pending.span) = (recorder, metering.metrics.clone(), span);
+            pending
+        })
+    }
+
+    fn new(at: UnixNanos, request: &Request) -> Self {
         let header = |name: &HeaderName| request.headers().get(name).cloned();
         Self {
-            recorder,
+            recorder: None,
+            metrics: None,
+            span: None,
             slot: Arc::default(),
             at,
             started: Instant::now(),
@@ -158,6 +187,28 @@ impl Pending {
     fn see_trailers(&mut self, trailers: &HeaderMap) {
         if let Some(code) = trailers.get("grpc-status") {
             self.status = http_status(Code::from_bytes(code.as_bytes()));
+        }
+    }
+
+    /// Returns what a span says of the request, in the words of OpenTelemetry's conventions for HTTP. No query and no header:
+    /// both carry secrets.
+    fn trace(&self) -> Done {
+        let route = self.slot.route.get();
+        let mut attributes = vec![
+            traces::text("http.request.method", self.method.as_str()),
+            traces::text("url.path", self.uri.path()),
+            traces::number("http.response.status_code", usize::from(self.status)),
+            traces::text("client.address", self.address.to_string()),
+            traces::text("phoenix.request_id", text(self.request_id.as_ref()).unwrap_or_default()),
+        ];
+        attributes.extend(route.map(|route| traces::text("http.route", &**route)));
+        attributes.extend(self.stored.as_ref().map(|stored| traces::number("phoenix.spans", stored.spans)));
+        Done {
+            name: format!("{} {}", self.method, route.map_or("other", |route| route)),
+            kind: Kind::Server,
+            attributes,
+            links: Vec::new(),
+            error: (self.status >= 500).then(|| self.told.as_deref().unwrap_or_default().to_owned()),
         }
     }
 
@@ -197,19 +248,27 @@ fn text(value: Option<&HeaderValue>) -> Option<String> {
 impl Drop for Pending {
     fn drop(&mut self) {
         drop(self.slot.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let latency = self.started.elapsed();
+        if let Some(metrics) = &self.metrics {
+            metrics.count(&self.method, self.slot.route.get(), self.status, latency);
+        }
+        if let Some(span) = self.span.take() {
+            span.end(self.trace());
+        }
+        let Some(recorder) = self.recorder.take() else { return };
         let actor = self.actor();
         // Who is not let in is remembered for what was refused: wrong credentials and wrong passwords.
         if !actor.is_admitted() && !matches!(self.status, 401 | 403 | 429) {
             return;
         }
-        self.recorder.record(Access {
+        recorder.record(Access {
             at: self.at,
             actor,
             method: self.method.as_str().to_owned(),
             path: self.uri.path().to_owned(),
             route: self.slot.route.get().cloned(),
             status: self.status,
-            latency: self.started.elapsed(),
+            latency,
             bytes_in: self.slot.bytes_in.load(Ordering::Relaxed),
             bytes_out: self.bytes_out,
             address: self.address,
@@ -273,8 +332,7 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let recorder = self.metering.recorder.as_ref().filter(|_| is_api_path(request.uri().path()));
-        let mut pending = recorder.map(|recorder| Pending::new(recorder.clone(), self.metering.clock.now(), &request));
+        let mut pending = Pending::of(&request, &self.metering);
         if let Some(pending) = &pending {
             let slot = Arc::clone(&pending.slot);
             request.extensions_mut().insert(InSlot(Arc::clone(&slot)));
@@ -282,7 +340,12 @@ where
                 request = request.map(|body| Body::new(CountedBody { body, slot }));
             }
         }
+        let context = pending.as_ref().and_then(|pending| Some(pending.span.as_ref()?.context()));
         let answer = self.inner.call(request);
+        let answer = match context {
+            Some(context) => Either::Left(context.around(answer)),
+            None => Either::Right(answer),
+        };
         Box::pin(async move {
             let response = answer.await?;
             if let Some(pending) = &mut pending {

@@ -7,7 +7,9 @@
 
 pub mod client_address;
 pub mod drain;
+pub mod exposition;
 pub mod extract;
+pub mod full;
 pub mod graphql;
 pub mod metering;
 pub mod origin;
@@ -43,6 +45,7 @@ use crate::{
     service::{Services, cx::Cx},
 };
 use client_address::TrustedProxies;
+use full::FullLayer;
 use metering::{AdmitLayer, MeterLayer, Metering, RouteLayer};
 use origin::{OriginLayer, OriginOptions};
 use otlp::http::BodyLimits;
@@ -175,7 +178,8 @@ pub fn router(services: &Services, options: ApiOptions, metering: Metering) -> A
         .layer(OriginLayer::new(&origins))
         .option_layer(origin::cors(&origins))
         .layer(IdentifyLayer(services.authenticator().clone()))
-        .layer(AdmitLayer(metering.limiter));
+        .layer(AdmitLayer(metering.limiter))
+        .layer(FullLayer(services.clone()));
     App::new(around.service(router))
 }
 

@@ -37,6 +37,7 @@ use crate::{
     },
     error::{CredentialFault, Error, Result},
     store::{self, api_keys::Secret},
+    telemetry::metrics::CacheMetrics,
 };
 
 /// How long an entry is believed.
@@ -116,6 +117,7 @@ struct Inner {
     /// What tokens say whose signature was verified. That never changes; whether it still counts is looked at each time.
     claims: Cache<HashedToken, Arc<Claims>>,
     changes: AtomicU64,
+    metrics: CacheMetrics,
 }
 
 impl Authenticator {
@@ -148,7 +150,14 @@ impl Authenticator {
             sessions: cache(),
             claims: cache(),
             changes: AtomicU64::new(0),
+            metrics: CacheMetrics::default(),
         }))
+    }
+
+    /// Returns how often the caches knew.
+    #[must_use]
+    pub fn metrics(&self) -> &CacheMetrics {
+        &self.0.metrics
     }
 
     /// Whether callers must prove who they are.
@@ -227,7 +236,9 @@ impl Authenticator {
             return Ok(CredentialFault::TestKey.into());
         }
         let digest = self.digest(token);
-        let known = match self.0.keys.get(&digest) {
+        let known = self.0.keys.get(&digest);
+        self.0.metrics.key(known.is_some().into());
+        let known = match known {
             Some(known) => known,
             None => match self.load_key(&digest).await? {
                 Some(known) => known,
@@ -267,9 +278,11 @@ impl Authenticator {
     async fn resolve_session(&self, token: &str, digest: HashedToken) -> Result<Caller> {
         let Some(tokens) = &self.0.tokens else { return Ok(Err(CredentialFault::Invalid)) };
         let now = self.0.clock.now();
-        let claims = match self.0.claims.get(&digest) {
-            Some(claims) if claims.exp > now.unix_seconds() => claims,
-            _ => match tokens.verify(token, TokenUse::Access, now) {
+        let claims = self.0.claims.get(&digest).filter(|claims| claims.exp > now.unix_seconds());
+        self.0.metrics.token(claims.is_some().into());
+        let claims = match claims {
+            Some(claims) => claims,
+            None => match tokens.verify(token, TokenUse::Access, now) {
                 Ok(claims) => {
                     let claims = Arc::new(claims);
                     self.0.claims.insert(digest, Arc::clone(&claims));
@@ -278,7 +291,9 @@ impl Authenticator {
                 Err(fault) => return Ok(Err(fault)),
             },
         };
-        let known = match self.0.sessions.get(&claims.session()) {
+        let known = self.0.sessions.get(&claims.session());
+        self.0.metrics.session(known.is_some().into());
+        let known = match known {
             Some(known) => known,
             None => match self.load_session(claims.session()).await? {
                 Some(known) => known,

@@ -11,10 +11,10 @@ use crate::{
     api::otlp::decode::decode,
     config::Config,
     domain::time::Clock,
-    ingest::{IngestHandle, Limits},
+    ingest::{IngestHandle, Limits, prices::Prices},
     service::{
         ingest::{Export, Rejected},
-        projects,
+        models, projects,
     },
 };
 
@@ -72,8 +72,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
         (LineReader::new(progress.wrap_read(file), Compression::of(&input), longest)?, progress)
     };
     let (db, _) = super::open_seeded(&config, Clock::system().now()).await?;
+    let prices = Prices::default();
+    models::sow(&db, &prices, Clock::system().now()).await?;
     let limits = Limits { spans: config.ingest.max_spans_queue_size, bytes: config.ingest.max_queue_bytes };
-    let (ingest, writer) = IngestHandle::start(db.clone(), Clock::system(), limits);
+    let (ingest, writer) = IngestHandle::start(db.clone(), Clock::system(), limits, prices, None);
     let mut done = Done { lines: skip_lines, ..Done::default() };
     let outcome = store(reader, &project, &ingest, &mut done).await;
     progress.finish_and_clear();

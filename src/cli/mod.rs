@@ -1,8 +1,9 @@
-//! The command line: `serve` (also without a word), `migrate`, `user`, `api-key`, `provision`, `export`, `import`,
-//! `retention`, `schema`, `healthcheck`.
+//! The command line: `serve` (also without a word), `migrate`, `backup`, `user`, `api-key`, `provision`, `export`,
+//! `import`, `retention`, `schema`, `healthcheck`.
 
 mod api_key;
 mod archive;
+mod backup;
 mod export;
 mod healthcheck;
 mod import;
@@ -46,6 +47,8 @@ enum Command {
     },
     /// Apply pending migrations, or list them
     Migrate(migrate::Args),
+    /// Write a copy of a SQLite database, which a server may be using
+    Backup(backup::Args),
     /// List, create and change users, on the database directly
     User(user::Args),
     /// Create, list, rotate and revoke API keys, on the database directly
@@ -112,6 +115,7 @@ fn run(command: Command, environment: Vec<(OsString, OsString)>) -> Result<()> {
             block_on(serve::run(checked(*config)?, &warnings))
         }
         Command::Migrate(args) => block_on(migrate::run(args)),
+        Command::Backup(args) => block_on(backup::run(args)),
         Command::User(args) => block_on(user::run(args)),
         Command::ApiKey(args) => block_on(api_key::run(args)),
         Command::Provision(args) => block_on(provision::run(args, environment.into_iter().collect())),

@@ -1,6 +1,9 @@
 //! Bind the listeners, wait for the signal, drain, stop.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
+use futures_util::future::OptionFuture;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -32,12 +35,21 @@ pub(super) async fn run(config: Config, warnings: &[String]) -> Result<()> {
     // Bound first: a port that is taken must stop the start before the database is touched.
     let http = bind("PHOENIX_PORT", &config.http.host, config.http.port).await?;
     let grpc = bind("PHOENIX_GRPC_PORT", config.http.grpc_bind_host(), config.http.grpc_port).await?;
+    let metrics = if config.telemetry.enable_prometheus {
+        Some(bind("PHOENIX_PROMETHEUS_PORT", &config.http.host, config.telemetry.prometheus_port).await?)
+    } else {
+        None
+    };
     let app = App::start(&config, Clock::system()).await?;
     let stop = CancellationToken::new();
     let patience = config.http.shutdown_timeout;
     let servers = [(http, config.tls.for_http()), (grpc, config.tls.for_grpc())].map(|(listener, over_tls)| {
         let tls = tls.clone().filter(|_| over_tls);
         app::serve(listener, tls, app.router.clone(), stop.clone(), patience)
+    });
+    let metrics = metrics.zip(app.exposition.clone()).map(|(listener, exposition)| {
+        // Nobody waits for numbers: what is under way at a stop is cut at once.
+        app::serve(listener, None, exposition, stop.clone(), Duration::ZERO)
     });
     let certificates = {
         let stop = stop.clone();
@@ -58,7 +70,7 @@ pub(super) async fn run(config: Config, warnings: &[String]) -> Result<()> {
         tracing::info!(signal = received, "stopping: no new connections, queued spans are committed");
         stop.cancel();
     };
-    tokio::join!(http, grpc, certificates, signal);
+    tokio::join!(http, grpc, OptionFuture::from(metrics), certificates, signal);
     app.stop().await;
     tracing::info!("stopped");
     Ok(())
@@ -139,6 +151,9 @@ fn summarize(config: &Config, advice: Option<&str>) {
          UI and REST  {ui}\n  OTLP/HTTP    {ui}/v1/traces\n  OTLP/gRPC    {grpc}\n  Database     {database}\n  \
          Auth         {auth}"
     );
+    if config.telemetry.enable_prometheus {
+        println!("  Metrics      http://{}:{}/metrics", host(&config.http.host), config.telemetry.prometheus_port);
+    }
     if let Some(advice) = advice {
         println!("  Advice       {advice}");
     }

@@ -9,6 +9,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use secrecy::{ExposeSecret as _, SecretString};
 use url::form_urlencoded;
 
+use crate::domain::storage::StorageLimits;
+
 use super::{
     ConfigError, Optional, Secret, boolean, decimal, http, path, read_secret_file, seconds, secret_text, shown, text,
     value, whole,
@@ -331,6 +333,18 @@ impl DatabaseConfig {
         match self.postgres_parts()? {
             Some(parts) => Ok(DatabaseTarget::Postgres(parts.into_target(self.schema.clone()))),
             None => Ok(DatabaseTarget::Sqlite(SqliteTarget::File(working_dir?.join("phoenix-server.db")))),
+        }
+    }
+
+    /// Returns what the database may take.
+    #[must_use]
+    pub fn storage_limits(&self) -> StorageLimits {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of bytes")]
+        let bytes = |gibibytes: f64| (gibibytes * f64::from(1 << 30)) as u64;
+        StorageLimits {
+            capacity_bytes: self.allocated_storage_capacity_gib.map(bytes),
+            warning_percent: self.usage_email_warning_threshold_percentage,
+            blocking_percent: self.usage_insertion_blocking_threshold_percentage,
         }
     }
 

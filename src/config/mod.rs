@@ -110,6 +110,7 @@ impl Config {
         self.auth.validate()?;
         self.database.validate()?;
         self.mail.validate()?;
+        self.telemetry.validate()?;
         self.tls.validate()?;
         self.http.over_tls = self.tls.for_http();
         self.database.log_sql = self.telemetry.log_sql;
@@ -217,25 +218,14 @@ const PREFIX: &str = "PHOENIX_";
 /// then the names.
 const NOT_USED_YET: &[(&str, &[&str])] = &[
     (
-        "this version does not watch disk usage",
-        &[
-            "PHOENIX_DATABASE_ALLOCATED_STORAGE_CAPACITY_GIBIBYTES",
-            "PHOENIX_DATABASE_USAGE_EMAIL_WARNING_THRESHOLD_PERCENTAGE",
-            "PHOENIX_DATABASE_USAGE_INSERTION_BLOCKING_THRESHOLD_PERCENTAGE",
-        ],
-    ),
-    (
         "this version reads from the primary database alone",
         &["PHOENIX_SQL_DATABASE_READ_REPLICA_URL", "PHOENIX_SQL_DATABASE_READ_REPLICA_URL_FILE"],
     ),
     ("this version builds indexes in its migrations' transactions", &["PHOENIX_MIGRATE_INDEX_CONCURRENTLY"]),
     ("this version logs in to databases with a password only", &["PHOENIX_POSTGRES_AZURE_SCOPE"]),
     (
-        "this version exports no metrics, traces or logs of its own",
+        "this version exports no logs of its own",
         &[
-            "PHOENIX_ENABLE_PROMETHEUS",
-            "PHOENIX_SERVER_INSTRUMENTATION_OTLP_TRACE_COLLECTOR_HTTP_ENDPOINT",
-            "PHOENIX_SERVER_INSTRUMENTATION_OTLP_TRACE_COLLECTOR_GRPC_ENDPOINT",
             "PHOENIX_SERVER_INSTRUMENTATION_OTLP_LOG_COLLECTOR_HTTP_ENDPOINT",
             "PHOENIX_SERVER_INSTRUMENTATION_OTLP_LOG_COLLECTOR_GRPC_ENDPOINT",
         ],

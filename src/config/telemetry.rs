@@ -3,10 +3,14 @@
 
 use std::fmt;
 
+use ::http::{HeaderMap, HeaderName, HeaderValue};
 use clap::ArgAction;
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
-use super::{Optional, boolean, shown, text, value};
+use super::{ConfigError, Optional, Secret, boolean, http, shown, text, value, web_url};
 
 /// Logs, metrics and analytics.
 #[derive(Debug, Clone, clap::Args)]
@@ -68,7 +72,7 @@ pub struct TelemetryConfig {
     )]
     pub rust_log: Optional<String>,
 
-    /// Serves Prometheus metrics on port 9090.
+    /// Serves Prometheus metrics at `/metrics` on a listener of their own, without credentials.
     #[arg(
         long,
         env = "PHOENIX_ENABLE_PROMETHEUS",
@@ -78,6 +82,15 @@ pub struct TelemetryConfig {
         value_name = "true|false"
     )]
     pub enable_prometheus: bool,
+
+    /// Port of the listener of Prometheus metrics; it binds the address of `PHOENIX_HOST`.
+    #[arg(
+        long,
+        env = "PHOENIX_PROMETHEUS_PORT",
+        default_value = "9090",
+        value_parser = value(|v| http::port(if v.is_empty() { "9090" } else { v }))
+    )]
+    pub prometheus_port: u16,
 
     /// Lets the web UI load the analytics that the next two variables configure.
     #[arg(
@@ -110,7 +123,7 @@ pub struct TelemetryConfig {
     )]
     pub scarf_sh_pixel_id: Optional<String>,
 
-    /// OTLP/HTTP endpoint for the server's own traces.
+    /// OTLP/HTTP endpoint for the server's own traces; an origin alone stands for its `/v1/traces`.
     #[arg(
         id = "server_instrumentation_otlp_trace_collector_http_endpoint",
         value_name = "URL",
@@ -119,9 +132,9 @@ pub struct TelemetryConfig {
         default_value = "",
         hide_default_value = true,
         hide_env_values = true,
-        value_parser = value(text)
+        value_parser = value(web_url)
     )]
-    pub trace_collector_http_endpoint: Optional<String>,
+    pub trace_collector_http_endpoint: Optional<Url>,
 
     /// OTLP/gRPC endpoint for the server's own traces.
     #[arg(
@@ -132,9 +145,24 @@ pub struct TelemetryConfig {
         default_value = "",
         hide_default_value = true,
         hide_env_values = true,
-        value_parser = value(text)
+        value_parser = value(web_url)
     )]
-    pub trace_collector_grpc_endpoint: Optional<String>,
+    pub trace_collector_grpc_endpoint: Optional<Url>,
+
+    /// Headers of what is sent to those endpoints, as `name=value` with percent-encoded values, comma-separated, such as
+    /// `authorization=Bearer%20KEY`.
+    #[arg(
+        id = "server_instrumentation_otlp_headers",
+        value_name = "HEADERS",
+        long = "server-instrumentation-otlp-headers",
+        env = "PHOENIX_SERVER_INSTRUMENTATION_OTLP_HEADERS",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true,
+        hide = true,
+        value_parser = Secret
+    )]
+    pub trace_collector_headers: Optional<SecretString>,
 
     /// OTLP/HTTP endpoint for the server's own logs.
     #[arg(
@@ -161,6 +189,32 @@ pub struct TelemetryConfig {
         value_parser = value(text)
     )]
     pub log_collector_grpc_endpoint: Optional<String>,
+}
+
+const HEADERS: &str = "PHOENIX_SERVER_INSTRUMENTATION_OTLP_HEADERS";
+
+impl TelemetryConfig {
+    /// Checks what no parser of one value can.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        self.collector_headers().map(|_| ())
+    }
+
+    /// Returns the headers of what is sent to collectors.
+    pub fn collector_headers(&self) -> Result<HeaderMap, ConfigError> {
+        let mut headers = HeaderMap::new();
+        let Some(given) = &self.trace_collector_headers else { return Ok(headers) };
+        for pair in given.expose_secret().split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+            // The value is never repeated: most likely it is a credential.
+            let problem = || ConfigError::new(HEADERS, "not headers; allowed: `name=value` pairs, comma-separated");
+            let (name, value) = pair.split_once('=').ok_or_else(problem)?;
+            let value = percent_decode_str(value.trim()).decode_utf8().map_err(|_| problem())?;
+            let name: HeaderName = name.trim().to_ascii_lowercase().parse().map_err(|_| problem())?;
+            let mut value = HeaderValue::from_str(&value).map_err(|_| problem())?;
+            value.set_sensitive(true);
+            headers.append(name, value);
+        }
+        Ok(headers)
+    }
 }
 
 /// Form of the log.
@@ -254,6 +308,20 @@ mod tests {
         assert_eq!(config(&["--logging-mode", " STRUCTURED"]).telemetry.logging_mode, LoggingMode::Structured);
         assert!(refusal(&["--logging-level", "trace"]).contains("PHOENIX_LOGGING_LEVEL"));
         assert!(refusal(&["--logging-mode", "x"]).contains("`default` or `structured`"));
+    }
+
+    #[test]
+    fn headers_for_collectors_are_read_and_never_shown() {
+        let mut read = config(&[]);
+        read.telemetry.trace_collector_headers = Some("Authorization=Bearer%20k, x-a=b".into());
+        let headers = read.telemetry.collector_headers().unwrap();
+        assert_eq!((headers["authorization"].to_str().unwrap(), headers["x-a"].to_str().unwrap()), ("Bearer k", "b"));
+        assert!(!format!("{read:?} {headers:?}").contains("Bearer"));
+        for bad in ["hunter2", "a b=hunter2", "a=%0Ahunter2"] {
+            read.telemetry.trace_collector_headers = Some(bad.into());
+            let line = read.validate().unwrap_err().to_string();
+            assert!(line.starts_with(HEADERS) && !line.contains("hunter2"), "{line}");
+        }
     }
 
     #[test]

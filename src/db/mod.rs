@@ -152,6 +152,18 @@ impl Db {
     }
 }
 
+/// Writes a copy of a SQLite database into an empty file, as it is at one instant. Readers and the writer go on meanwhile.
+pub async fn copy_into(db: &Db, file: &std::path::Path) -> Result<()> {
+    let Db::Sqlite { write, .. } = db else {
+        return Err(crate::error::Error::internal("Postgres has tools of its own for this"));
+    };
+    let path = file.to_str().ok_or_else(|| crate::error::Error::internal("the path is not UTF-8"))?;
+    // On the connection of this process' writer, and without a transaction, which it could not be part of.
+    let mut conn = write.acquire().await?;
+    sqlx::query("VACUUM INTO $1").bind(path).execute(&mut *conn).await?;
+    Ok(())
+}
+
 /// A connection that is told of what other processes did. It finds its way back after the connection was lost.
 #[derive(Debug)]
 pub struct Listener(PgListener);

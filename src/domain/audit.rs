@@ -118,6 +118,12 @@ actions! {
     RetentionPolicyUpdate = "retention_policy.update",
     /// A retention policy was deleted.
     RetentionPolicyDelete = "retention_policy.delete",
+    /// A model was entered with its prices.
+    ModelCreate = "model.create",
+    /// Prices of a model were changed.
+    ModelUpdate = "model.update",
+    /// A model was deleted.
+    ModelDelete = "model.delete",
     /// Alerts got a destination.
     DestinationCreate = "alert_destination.create",
     /// A destination of alerts was changed.

@@ -9,13 +9,16 @@ use opentelemetry_proto::tonic::{
 
 use super::{
     attributes,
+    cost::{self, TokenUse},
     id::{SpanId, TraceId},
-    span::{EncodedOrigin, NewSpan, Remainder, StatusCode, TokenCounts, keys},
+    span::{EncodedOrigin, ModelUsage, NewSpan, Remainder, StatusCode, TokenCounts, keys, normalized_kind},
     time::UnixNanos,
 };
 
 /// The longest session id that makes a session; a longer one stays an attribute.
 const MAX_SESSION_ID_BYTES: usize = 1_024;
+/// The longest name of a provider that prices may be for.
+const MAX_PROVIDER_BYTES: usize = 256;
 
 /// Reads a span; one that cannot be stored is refused with the reason.
 pub fn read(span: OtlpSpan, origin: &Arc<EncodedOrigin>) -> Result<NewSpan, &'static str> {
@@ -55,6 +58,9 @@ pub fn read(span: OtlpSpan, origin: &Arc<EncodedOrigin>) -> Result<NewSpan, &'st
         status: inexact_status.then(|| status.clone()),
         ..OtlpSpan::default()
     });
+    let takes_tokens = facts.usage.tokens != TokenUse::default();
+    let is_call = facts.model_name.is_some() && normalized_kind(&facts.span_kind) == "LLM";
+    let usage = (is_call && takes_tokens).then(|| Box::new(facts.usage));
     Ok(NewSpan {
         trace_id,
         span_id,
@@ -73,6 +79,7 @@ pub fn read(span: OtlpSpan, origin: &Arc<EncodedOrigin>) -> Result<NewSpan, &'st
         session_id: facts.session_id,
         model_name: facts.model_name,
         tokens: facts.tokens,
+        usage,
         origin: Arc::clone(origin),
     })
 }
@@ -89,6 +96,7 @@ struct Facts {
     session_id: Option<String>,
     model_name: Option<String>,
     tokens: TokenCounts,
+    usage: ModelUsage,
 }
 
 impl Facts {
@@ -97,6 +105,9 @@ impl Facts {
         let mut kind_at = None;
         for (at, attribute) in attributes.iter().enumerate() {
             let Some(value) = attribute.value.as_ref() else { continue };
+            if attribute.key.starts_with("llm.token_count.") {
+                self.usage.tokens.see(&attribute.key, || cost::count(value));
+            }
             match attribute.key.as_str() {
                 keys::SPAN_KIND => {
                     if let Some(text) = column_text(value, MAX_SESSION_ID_BYTES) {
@@ -106,8 +117,9 @@ impl Facts {
                 }
                 keys::SESSION_ID => self.session_id = column_text(value, MAX_SESSION_ID_BYTES),
                 keys::MODEL_NAME => self.model_name = column_text(value, MAX_SESSION_ID_BYTES),
-                keys::PROMPT_TOKENS => self.tokens.prompt = count(value),
-                keys::COMPLETION_TOKENS => self.tokens.completion = count(value),
+                keys::PROMPT_TOKENS => self.tokens.prompt = cost::count(value),
+                keys::COMPLETION_TOKENS => self.tokens.completion = cost::count(value),
+                cost::PROVIDER => self.usage.provider = column_text(value, MAX_PROVIDER_BYTES),
                 _ => {}
             }
         }
@@ -124,16 +136,4 @@ fn column_text(value: &AnyValue, max: usize) -> Option<String> {
         Some(Otlp::IntValue(i)) => Some(i.to_string()).filter(|_| max > 0),
         _ => None,
     }
-}
-
-/// Returns a token count, which some instrumentations send as a double or as text.
-fn count(value: &AnyValue) -> Option<i64> {
-    let count = match &value.value {
-        Some(Otlp::IntValue(i)) => *i,
-        #[expect(clippy::cast_possible_truncation, reason = "bounded by the comparison")]
-        Some(Otlp::DoubleValue(d)) if *d >= 0.0 && *d < 1e15 => *d as i64,
-        Some(Otlp::StringValue(s)) => s.trim().parse().ok()?,
-        _ => return None,
-    };
-    (0..1_000_000_000_000).contains(&count).then_some(count)
 }

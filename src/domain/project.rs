@@ -40,6 +40,10 @@ pub struct ProjectStats {
     pub prompt_tokens: i64,
     /// Completion tokens.
     pub completion_tokens: i64,
+    /// Cost of prompts.
+    pub prompt_cost: f64,
+    /// Cost of completions.
+    pub completion_cost: f64,
 }
 
 /// A project as a caller names it: by global id or by name.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    cost::{Cost, TokenUse},
     id::{ProjectId, SpanId, SpanRowId, TraceId},
     packing::{pack, unpack},
     time::UnixNanos,
@@ -230,8 +231,19 @@ pub struct NewSpan {
     pub model_name: Option<String>,
     /// Tokens.
     pub tokens: TokenCounts,
+    /// What its call of a model took, if it is one that named a model and took tokens.
+    pub usage: Option<Box<ModelUsage>>,
     /// Resource and instrumentation scope.
     pub origin: Arc<EncodedOrigin>,
+}
+
+/// What a call of a model took, and whose model it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelUsage {
+    /// Name of the provider.
+    pub provider: Option<String>,
+    /// Tokens.
+    pub tokens: TokenUse,
 }
 
 impl NewSpan {
@@ -296,11 +308,19 @@ pub struct Span {
     pub remainder: Remainder,
     /// Tokens.
     pub tokens: TokenCounts,
+    /// What its call of a model cost.
+    pub cost: Cost,
     /// Id of the [`Origin`].
     pub origin_id: i64,
 }
 
 impl Span {
+    /// Whether the span is a call of a model; see [`NewSpan::counts_tokens`].
+    #[must_use]
+    pub fn counts_tokens(&self) -> bool {
+        normalized_kind(&self.sent_kind) == "LLM"
+    }
+
     /// Returns the OpenInference kind as REST answers show it.
     #[must_use]
     pub fn span_kind(&self) -> &str {

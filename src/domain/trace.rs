@@ -31,6 +31,10 @@ pub struct Trace {
     pub prompt_tokens: i64,
     /// Completion tokens of all spans.
     pub completion_tokens: i64,
+    /// Cost of all prompts.
+    pub prompt_cost: f64,
+    /// Cost of all completions.
+    pub completion_cost: f64,
 }
 
 /// How a list of traces is sorted.

@@ -11,7 +11,10 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{Limits, RETRY_AFTER};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    telemetry::metrics::IngestMetrics,
+};
 
 /// How long a request waits for room before it is refused.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,11 +31,18 @@ pub(super) struct Budget {
     limits: Limits,
     held: Mutex<Held>,
     released: Notify,
+    metrics: IngestMetrics,
 }
 
 impl Budget {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, held: Mutex::default(), released: Notify::new() }
+    pub(super) fn new(limits: Limits, metrics: IngestMetrics) -> Self {
+        Self { limits, held: Mutex::default(), released: Notify::new(), metrics }
+    }
+
+    /// Notes for the metrics what is held now.
+    pub(super) fn look(&self) {
+        let held = self.change(|held| *held);
+        self.metrics.see_queue(held.requests, held.spans, held.bytes);
     }
 
     /// Whether any request is under way.
@@ -62,7 +72,8 @@ impl Reservation {
     /// Takes more bytes. A request that is alone may take what it needs: its own limits bound it, and a batch larger
     /// than the queue must not wait for ever.
     pub fn grow(&mut self, bytes: usize) -> Result<()> {
-        self.exchange(self.spans, self.bytes.saturating_add(bytes))
+        let grown = self.exchange(self.spans, self.bytes.saturating_add(bytes));
+        self.count_refusal(grown)
     }
 
     /// Takes more bytes as [`Self::grow`] does, but waits for room.
@@ -73,8 +84,10 @@ impl Reservation {
             // Made before the look, so that no release between the two is missed.
             let mut released = std::pin::pin!(budget.released.notified());
             released.as_mut().enable();
-            match self.grow(bytes) {
-                Err(error) if tokio::time::timeout_at(deadline, released).await.is_err() => return Err(error),
+            match self.exchange(self.spans, self.bytes.saturating_add(bytes)) {
+                Err(error) if tokio::time::timeout_at(deadline, released).await.is_err() => {
+                    return self.count_refusal(Err(error));
+                }
                 Err(_) => {}
                 Ok(()) => return Ok(()),
             }
@@ -83,7 +96,15 @@ impl Reservation {
 
     /// Exchanges the bytes of the body for those of the decoded spans.
     pub(super) fn become_spans(&mut self, spans: usize, bytes: usize) -> Result<()> {
-        self.exchange(spans, bytes)
+        let exchanged = self.exchange(spans, bytes);
+        self.count_refusal(exchanged)
+    }
+
+    fn count_refusal(&self, outcome: Result<()>) -> Result<()> {
+        if outcome.is_err() {
+            self.budget.metrics.refused_requests.inc();
+        }
+        outcome
     }
 
     fn exchange(&mut self, spans: usize, bytes: usize) -> Result<()> {
@@ -133,7 +154,7 @@ mod tests {
     use super::*;
 
     fn budget() -> Arc<Budget> {
-        Arc::new(Budget::new(Limits { spans: 10, bytes: 100 }))
+        Arc::new(Budget::new(Limits { spans: 10, bytes: 100 }, IngestMetrics::default()))
     }
 
     #[test]

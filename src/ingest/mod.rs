@@ -5,6 +5,7 @@
 //! the queue is full, a request is refused and nothing of it is kept.
 
 mod budget;
+pub mod prices;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -12,11 +13,16 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub use budget::Reservation;
+use prices::Prices;
 
 use crate::{
     db::Db,
     domain::{span::NewSpan, time::Clock},
     error::{Error, Result},
+    telemetry::{
+        metrics::{self, IngestMetrics},
+        traces::{SpanContext, Tracer},
+    },
 };
 
 /// How long a sender is asked to wait when the queue is full.
@@ -43,6 +49,8 @@ pub struct Batch {
 struct Job {
     batches: Vec<Batch>,
     spans: usize,
+    /// The span of the request, if it makes one.
+    trace: Option<SpanContext>,
     /// Held until the job is done.
     _reservation: Reservation,
     reply: oneshot::Sender<Result<()>>,
@@ -56,6 +64,8 @@ pub struct IngestHandle {
     decoders: Arc<Semaphore>,
     readers: Arc<Semaphore>,
     packs: bool,
+    metrics: IngestMetrics,
+    prices: Prices,
 }
 
 /// Messages of unknown size that are read at once.
@@ -66,20 +76,49 @@ const READER_PATIENCE: Duration = Duration::from_secs(5);
 impl IngestHandle {
     /// Starts the writer. It ends, everything committed, when the last handle is gone.
     #[must_use]
-    pub fn start(db: Db, clock: Clock, limits: Limits) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(
+        db: Db,
+        clock: Clock,
+        limits: Limits,
+        prices: Prices,
+        tracer: Option<Tracer>,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         // The channel itself is unbounded; the budget bounds what is in it.
         let (jobs, queue) = mpsc::unbounded_channel();
         let packs = matches!(db, Db::Sqlite { .. });
-        let writer = writer::Writer::new(db, clock);
+        let metrics = IngestMetrics::default();
+        let writer = writer::Writer::new(db, clock, prices.clone(), metrics.clone(), tracer);
         #[expect(
             clippy::disallowed_methods,
             reason = "the writer outlives every tracked task; its handle is awaited at stop"
         )]
         let task = tokio::spawn(writer.run(queue));
         let decoders = std::thread::available_parallelism().map_or(2, usize::from);
-        let budget = Arc::new(budget::Budget::new(limits));
+        let budget = Arc::new(budget::Budget::new(limits, metrics.clone()));
         let (decoders, readers) = (Arc::new(Semaphore::new(decoders)), Arc::new(Semaphore::new(READERS)));
-        (Self { jobs, budget, decoders, readers, packs }, task)
+        (Self { jobs, budget, decoders, readers, packs, metrics, prices }, task)
+    }
+
+    /// Returns the prices that costs of spans are computed by.
+    #[must_use]
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
+    /// Returns what is counted here.
+    #[must_use]
+    pub fn metrics(&self) -> &IngestMetrics {
+        &self.metrics
+    }
+
+    /// Notes for the metrics what the queue holds now.
+    pub fn look_at_queue(&self) {
+        self.budget.look();
+    }
+
+    /// Counts spans that were refused before they came here.
+    pub fn count_rejected(&self, spans: usize) {
+        metrics::add(&self.metrics.rejected, spans);
     }
 
     /// Returns what tells whether spans are on their way, from the first byte of a request to the commit. It does not keep
@@ -129,7 +168,8 @@ impl IngestHandle {
         let bytes = batches.iter().flat_map(|b| &b.spans).map(NewSpan::weight).sum();
         reservation.become_spans(spans, bytes)?;
         let (reply, done) = oneshot::channel();
-        let job = Job { batches, spans, _reservation: reservation, reply };
+        let trace = SpanContext::current();
+        let job = Job { batches, spans, trace, _reservation: reservation, reply };
         let gone = || Error::Unavailable { detail: "The server is stopping", retry_after: RETRY_AFTER };
         self.jobs.send(job).map_err(|_| gone())?;
         done.await.map_err(|_| gone())?

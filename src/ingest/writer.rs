@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Batch, Job, RETRY_AFTER};
+use super::{Batch, Job, RETRY_AFTER, prices::Prices};
 use crate::{
     db::Db,
     domain::{
@@ -18,6 +18,10 @@ use crate::{
     },
     error::{Error, Result},
     store::{self, span_batch::Row},
+    telemetry::{
+        metrics::{self, IngestMetrics},
+        traces::{self, Active, Done, Kind, SpanContext, Tracer},
+    },
 };
 
 /// A transaction takes no further request once it holds this many spans, or this many bytes: larger ones gain nothing.
@@ -57,16 +61,19 @@ pub(super) struct Writer {
     known_origins: HashSet<(ProjectId, i64)>,
     /// Requests that came with the last transaction, or while it was committed.
     company: usize,
+    prices: Prices,
+    metrics: IngestMetrics,
+    tracer: Option<Tracer>,
 }
 
 impl Writer {
-    pub(super) fn new(db: Db, clock: Clock) -> Self {
+    pub(super) fn new(db: Db, clock: Clock, prices: Prices, metrics: IngestMetrics, tracer: Option<Tracer>) -> Self {
         // On Postgres several processes write; each adds to statistics rows of its own.
         let shard = match db {
             Db::Sqlite { .. } => 0,
             Db::Postgres(_) => i16::from(crate::domain::secret::random_bytes::<1>()[0]),
         };
-        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new(), company: 1 }
+        Self { db, clock, shard, ids: 0..0, known_origins: HashSet::new(), company: 1, prices, metrics, tracer }
     }
 
     pub(super) async fn run(mut self, mut queue: UnboundedReceiver<Job>) {
@@ -101,9 +108,15 @@ impl Writer {
 
     async fn commit(&mut self, jobs: Vec<Job>, spans: usize) {
         let started = Instant::now();
+        let requests: Vec<SpanContext> = jobs.iter().filter_map(|job| job.trace).collect();
+        let span = self.begin_span(&requests);
         let outcome = self.write(jobs.iter().flat_map(|job| &job.batches)).await;
+        if let Some(span) = span {
+            span.end(self.describe(&requests, spans, jobs.len(), &outcome));
+        }
         match outcome {
             Ok(new) => {
+                self.count(spans, new, jobs.len(), started);
                 tracing::debug!(
                     spans,
                     new,
@@ -120,12 +133,18 @@ impl Writer {
                 // Something in one of them cannot be stored: the others must not suffer for it.
                 tracing::warn!(error = %cause(&error), "batch failed; its requests are tried one by one");
                 for job in jobs {
+                    let started = Instant::now();
                     let outcome = self.write(job.batches.iter()).await;
+                    match &outcome {
+                        Ok(new) => self.count(job.spans, *new, 1, started),
+                        Err(_) => metrics::add(&self.metrics.failed, job.spans),
+                    }
                     let _ = job.reply.send(outcome.map(|_| ()));
                 }
             }
             Err(error) => {
                 tracing::error!(error = %cause(&error), spans, "batch not stored");
+                metrics::add(&self.metrics.failed, spans);
                 let unavailable = matches!(error, Error::Unavailable { .. });
                 for job in jobs {
                     let _ = job.reply.send(Err(if unavailable {
@@ -138,9 +157,42 @@ impl Writer {
         }
     }
 
+    /// Begins the span of a transaction, below that of the first request which makes one.
+    fn begin_span(&self, requests: &[SpanContext]) -> Option<Active> {
+        Some(self.tracer.as_ref()?.below(*requests.first()?, self.clock.now()))
+    }
+
+    fn describe(&self, requests: &[SpanContext], spans: usize, jobs: usize, outcome: &Result<usize>) -> Done {
+        let mut attributes = vec![
+            traces::text("db.system.name", self.db.engine().to_lowercase()),
+            traces::number("phoenix.spans", spans),
+            traces::number("phoenix.requests", jobs),
+        ];
+        attributes.extend(outcome.as_ref().ok().map(|new| traces::number("phoenix.new_spans", *new)));
+        Done {
+            name: "commit spans".to_owned(),
+            kind: Kind::Internal,
+            attributes,
+            // Some requests of many tell enough, and a span stays small.
+            links: requests.iter().skip(1).take(32).copied().collect(),
+            error: outcome.as_ref().err().map(cause),
+        }
+    }
+
+    fn count(&self, spans: usize, new: usize, requests: usize, started: Instant) {
+        let counted = &self.metrics;
+        metrics::add(&counted.accepted, spans);
+        metrics::add(&counted.duplicates, spans.saturating_sub(new));
+        metrics::observe(&counted.batch_spans, spans);
+        metrics::observe(&counted.batch_requests, requests);
+        counted.commit_seconds.observe(started.elapsed().as_secs_f64());
+        counted.last_success.set(self.clock.now().unix_seconds());
+    }
+
     async fn write<'b>(&mut self, batches: impl Iterator<Item = &'b Batch> + Clone) -> Result<usize> {
         let total: usize = batches.clone().map(|b| b.spans.len()).sum();
         self.take_ids(total).await?;
+        let prices = self.prices.table();
         let mut tx = self.db.begin().await?;
         let names: BTreeSet<&str> = batches.clone().map(|b| b.project.as_str()).collect();
         let projects = store::projects::find_or_add_all(tx.conn(), &names, self.clock.now()).await?;
@@ -156,7 +208,7 @@ impl Writer {
                     origins.insert(key, &span.origin);
                 }
                 let id = self.ids.next().ok_or_else(|| Error::internal("row ids ran out within a batch"))?;
-                rows.push(Row { id, project_id, span });
+                rows.push(Row { id, project_id, span, cost: prices.cost(span) });
             }
         }
         if !origins.is_empty() {

@@ -4,6 +4,7 @@ pub mod access_log;
 pub mod alerts;
 pub mod annotations;
 pub mod auth_changes;
+pub mod costs;
 pub mod housekeeping;
 pub mod rate_leases;
 pub mod retention;

@@ -17,6 +17,7 @@ use crate::{
     domain::{
         id::UserId,
         secret::random_id,
+        storage::{StorageLevel, StorageUse},
         user::{SYSTEM_USER, User},
     },
     error::{Error, Result},
@@ -106,6 +107,34 @@ struct WelcomeText<'a> {
     address: &'a str,
     site: &'a Site,
     step: &'a FirstStep,
+}
+
+#[derive(Template)]
+#[template(path = "storage.html")]
+struct StorageHtml<'a> {
+    name: &'a str,
+    site: &'a Site,
+    taken: &'a str,
+    capacity: &'a str,
+    percent: i64,
+    is_full: bool,
+}
+
+#[derive(Template)]
+#[template(path = "storage.txt")]
+struct StorageText<'a> {
+    name: &'a str,
+    site: &'a Site,
+    taken: &'a str,
+    capacity: &'a str,
+    percent: i64,
+    is_full: bool,
+}
+
+/// Says a size in the unit of the configuration.
+#[expect(clippy::cast_precision_loss, reason = "told to a hundredth")]
+fn gibibytes(bytes: u64) -> String {
+    format!("{:.2} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
 /// What a mail tells of an alert.
@@ -202,6 +231,19 @@ impl Letter {
         let text = WelcomeText { name, address, site, step }.render();
         let html = WelcomeHtml { name, address, site, step }.render();
         Self::new(user, "[Phoenix] Welcome", text, html)
+    }
+
+    /// Writes the mail that tells an administrator how full the database is.
+    pub fn storage(user: &User, site: &Site, state: &StorageUse) -> Result<Self> {
+        let name = &one_line(&user.username);
+        let taken = &gibibytes(state.used_bytes);
+        let capacity = &gibibytes(state.capacity_bytes.unwrap_or(0));
+        #[expect(clippy::cast_possible_truncation, reason = "a percentage")]
+        let percent = state.used_percent.unwrap_or(0.0).round() as i64;
+        let is_full = state.level == StorageLevel::Full;
+        let text = StorageText { name, site, taken, capacity, percent, is_full }.render();
+        let html = StorageHtml { name, site, taken, capacity, percent, is_full }.render();
+        Self::new(user, "[Phoenix] Database Disk Space Usage Threshold Exceeded", text, html)
     }
 
     /// Writes the mail that tells an address of an alert.

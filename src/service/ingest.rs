@@ -65,6 +65,7 @@ impl Rejected {
 
 /// Stores spans; returns when they are committed, with what was refused.
 pub async fn export(cx: &Cx<TracesWrite>, export: Export, reservation: Reservation) -> Result<Rejected> {
+    cx.services().refuse_when_full()?;
     let Export { batches, mut rejected } = export;
     let mut accepted = Vec::with_capacity(batches.len());
     let mut denied = None;
@@ -79,6 +80,7 @@ pub async fn export(cx: &Cx<TracesWrite>, export: Export, reservation: Reservati
             denied = Some(reason);
         }
     }
+    cx.inner().ingest.count_rejected(rejected.spans);
     if let (true, Some(reason)) = (accepted.is_empty(), denied) {
         return Err(Error::forbidden(reason));
     }

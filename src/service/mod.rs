@@ -10,10 +10,12 @@ pub mod annotations;
 pub mod api_keys;
 pub mod audit;
 pub mod bootstrap;
+pub mod costs;
 pub mod cx;
 pub mod filters;
 pub mod ingest;
 pub mod login;
+pub mod models;
 pub mod offline_archive;
 pub mod offline_keys;
 pub mod offline_users;
@@ -24,9 +26,11 @@ pub mod projects;
 pub mod provision;
 pub mod removal;
 pub mod retention;
+pub mod series;
 pub mod sessions;
 pub mod span_tables;
 pub mod spans;
+pub mod storage;
 pub mod traces;
 pub mod usage;
 pub mod users;
@@ -37,7 +41,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     auth::{authenticator::Authenticator, password::Passwords, rate_limit::RateLimiter},
     db::{Db, Tx},
-    domain::{alert::Thresholds, auth_change::AuthChange, time::Clock, user::PasswordPolicy},
+    domain::{alert::Thresholds, auth_change::AuthChange, storage::StorageLimits, time::Clock, user::PasswordPolicy},
     error::{Error, Result},
     ingest::IngestHandle,
     mail::{Mailer, Site},
@@ -70,6 +74,8 @@ pub struct Settings {
     pub site: Site,
     /// When keys raise alerts.
     pub alerts: Thresholds,
+    /// What the database may take.
+    pub storage: StorageLimits,
 }
 
 /// The ways out of the server.
@@ -98,6 +104,7 @@ struct Inner {
     guesses: Option<RateLimiter>,
     refreshes: Option<RateLimiter>,
     refused_logins: login::RefusedLogins,
+    storage: storage::Storage,
 }
 
 impl Inner {
@@ -148,6 +155,7 @@ impl Services {
         let guesses = limiter(Duration::from_secs(5), 12);
         let refreshes = limiter(Duration::from_millis(500), 120);
         let Post { mailer, courier } = post;
+        let storage = storage::Storage::new(settings.storage);
         Self(Arc::new(Inner {
             db,
             clock,
@@ -160,6 +168,7 @@ impl Services {
             guesses,
             refreshes,
             refused_logins: login::RefusedLogins::default(),
+            storage,
         }))
     }
 

@@ -235,6 +235,10 @@ pub struct StatsDelta {
     pub prompt_tokens: i64,
     /// Completion tokens.
     pub completion_tokens: i64,
+    /// Cost of prompts.
+    pub prompt_cost: f64,
+    /// Cost of completions.
+    pub completion_cost: f64,
 }
 
 /// Adds to a project's statistics, in this process's shard.
@@ -242,8 +246,9 @@ pub async fn add_stats(conn: Conn<'_>, id: ProjectId, shard: i16, delta: &StatsD
     on!(conn, |c| {
         sqlx::query(sql!(
         "INSERT INTO project_stats
-             (project_id, shard, start_time_unix_nano, end_time_unix_nano, trace_count, span_count, error_count, prompt_tokens, completion_tokens)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             (project_id, shard, start_time_unix_nano, end_time_unix_nano, trace_count, span_count, error_count, prompt_tokens,
+              completion_tokens, prompt_cost, completion_cost)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (project_id, shard) DO UPDATE SET
              start_time_unix_nano = CASE WHEN excluded.start_time_unix_nano < project_stats.start_time_unix_nano
                  THEN excluded.start_time_unix_nano ELSE project_stats.start_time_unix_nano END,
@@ -253,7 +258,9 @@ pub async fn add_stats(conn: Conn<'_>, id: ProjectId, shard: i16, delta: &StatsD
              span_count = project_stats.span_count + excluded.span_count,
              error_count = project_stats.error_count + excluded.error_count,
              prompt_tokens = project_stats.prompt_tokens + excluded.prompt_tokens,
-             completion_tokens = project_stats.completion_tokens + excluded.completion_tokens"
+             completion_tokens = project_stats.completion_tokens + excluded.completion_tokens,
+             prompt_cost = project_stats.prompt_cost + excluded.prompt_cost,
+             completion_cost = project_stats.completion_cost + excluded.completion_cost"
     ))
     .bind(id)
     .bind(shard)
@@ -264,6 +271,8 @@ pub async fn add_stats(conn: Conn<'_>, id: ProjectId, shard: i16, delta: &StatsD
     .bind(delta.errors)
     .bind(delta.prompt_tokens)
     .bind(delta.completion_tokens)
+    .bind(delta.prompt_cost)
+    .bind(delta.completion_cost)
     .execute(c)
     .await
     .map(|_| ())
@@ -281,6 +290,8 @@ struct StatsRow {
     error_count: i64,
     prompt_tokens: i64,
     completion_tokens: i64,
+    prompt_cost: f64,
+    completion_cost: f64,
 }
 
 /// Returns the statistics of projects; those without spans are missing.
@@ -293,7 +304,8 @@ pub async fn stats(conn: Conn<'_>, access: &Projects, ids: &[ProjectId]) -> Resu
                  CAST(SUM(span_count) AS BIGINT) AS span_count,
                  CAST(SUM(error_count) AS BIGINT) AS error_count,
                  CAST(SUM(prompt_tokens) AS BIGINT) AS prompt_tokens,
-                 CAST(SUM(completion_tokens) AS BIGINT) AS completion_tokens
+                 CAST(SUM(completion_tokens) AS BIGINT) AS completion_tokens,
+                 SUM(prompt_cost) AS prompt_cost, SUM(completion_cost) AS completion_cost
              FROM project_stats
              WHERE TRUE",
         );
@@ -310,6 +322,8 @@ pub async fn stats(conn: Conn<'_>, access: &Projects, ids: &[ProjectId]) -> Resu
         error_count: r.error_count,
         prompt_tokens: r.prompt_tokens,
         completion_tokens: r.completion_tokens,
+        prompt_cost: r.prompt_cost,
+        completion_cost: r.completion_cost,
     };
     Ok(rows.into_iter().map(|r| (r.project_id, stats(r))).collect())
 }

@@ -101,6 +101,8 @@ async fn relocate_slice(
         errors: gained.errors,
         prompt_tokens: gained.prompt_tokens,
         completion_tokens: gained.completion_tokens,
+        prompt_cost: gained.prompt_cost,
+        completion_cost: gained.completion_cost,
     };
     if from < to {
         subtract(&mut conn, from, &total, i64::from(gone)).await?;
@@ -298,8 +300,9 @@ async fn leave_trace(
             on!(&mut *conn, |c| sqlx::query(sql!(
                 "INSERT INTO traces
                      (project_id, trace_id, project_session_id, root_span_id, start_time_unix_nano,
-                      end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                      end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens, prompt_cost,
+                      completion_cost)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
             ))
             .bind(from)
             .bind(here.trace_id.as_slice())
@@ -311,6 +314,8 @@ async fn leave_trace(
             .bind(left.error_count)
             .bind(left.prompt_tokens)
             .bind(left.completion_tokens)
+            .bind(left.prompt_cost)
+            .bind(left.completion_cost)
             .execute(&mut **c)
             .await
             .map(|_| ()))?;

@@ -47,7 +47,8 @@ pub(super) async fn choose(conn: Conn<'_>, project: ProjectId, doomed: Doomed<'_
     Ok(on!(conn, |c| {
         let mut query = QueryBuilder::new(
             "SELECT id, trace_id, span_id, parent_span_id, start_time_unix_nano, end_time_unix_nano, status_code,
-                 span_kind, session_id, prompt_tokens, completion_tokens, origin_id
+                 span_kind, session_id, prompt_tokens, completion_tokens, prompt_cost, completion_cost,
+                 origin_id
              FROM spans
              WHERE project_id = ",
         );

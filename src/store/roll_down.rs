@@ -47,6 +47,8 @@ pub(super) struct Counted {
     pub(super) session_id: Option<String>,
     prompt_tokens: Option<i64>,
     completion_tokens: Option<i64>,
+    prompt_cost: Option<f64>,
+    completion_cost: Option<f64>,
     pub(super) origin_id: i64,
 }
 
@@ -68,6 +70,8 @@ impl Sum {
             self.prompt_tokens = self.prompt_tokens.saturating_add(span.prompt_tokens.unwrap_or(0));
             self.completion_tokens = self.completion_tokens.saturating_add(span.completion_tokens.unwrap_or(0));
         }
+        self.prompt_cost += span.prompt_cost.unwrap_or(0.0);
+        self.completion_cost += span.completion_cost.unwrap_or(0.0);
     }
 
     /// Adds all that a trace counts.
@@ -76,6 +80,8 @@ impl Sum {
         self.errors += tally.error_count;
         self.prompt_tokens = self.prompt_tokens.saturating_add(tally.prompt_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(tally.completion_tokens);
+        self.prompt_cost += tally.prompt_cost;
+        self.completion_cost += tally.completion_cost;
     }
 }
 
@@ -87,8 +93,16 @@ pub(super) struct Tally {
     pub(super) error_count: i64,
     pub(super) prompt_tokens: i64,
     pub(super) completion_tokens: i64,
+    pub(super) prompt_cost: f64,
+    pub(super) completion_cost: f64,
     pub(super) start_time_unix_nano: i64,
     pub(super) end_time_unix_nano: i64,
+}
+
+/// Takes a cost off a sum of costs. What is left of nothing but rounding is nothing.
+fn cost_less(sum: f64, cost: f64) -> f64 {
+    let left = sum - cost;
+    if left < sum * 1e-12 { 0.0 } else { left }
 }
 
 impl Tally {
@@ -99,6 +113,8 @@ impl Tally {
             error_count: (self.error_count - sum.errors).max(0),
             prompt_tokens: (self.prompt_tokens - sum.prompt_tokens).max(0),
             completion_tokens: (self.completion_tokens - sum.completion_tokens).max(0),
+            prompt_cost: cost_less(self.prompt_cost, sum.prompt_cost),
+            completion_cost: cost_less(self.completion_cost, sum.completion_cost),
             ..self.clone()
         }
     }
@@ -112,13 +128,23 @@ impl Tally {
             error_count: self.error_count + sum.errors,
             prompt_tokens: self.prompt_tokens.saturating_add(sum.prompt_tokens),
             completion_tokens: self.completion_tokens.saturating_add(sum.completion_tokens),
+            prompt_cost: self.prompt_cost + sum.prompt_cost,
+            completion_cost: self.completion_cost + sum.completion_cost,
             ..self.clone()
         }
     }
 
     /// Returns the same row without any span.
     pub(super) fn none(&self) -> Self {
-        Self { span_count: 0, error_count: 0, prompt_tokens: 0, completion_tokens: 0, ..self.clone() }
+        Self {
+            span_count: 0,
+            error_count: 0,
+            prompt_tokens: 0,
+            completion_tokens: 0,
+            prompt_cost: 0.0,
+            completion_cost: 0.0,
+            ..self.clone()
+        }
     }
 }
 
@@ -202,8 +228,8 @@ pub(super) async fn shrink_sessions(
     let end = for_update(conn);
     let rows: Vec<SessionTally> = on!(&mut *conn, |c| {
         let mut query = QueryBuilder::new(
-            "SELECT session_id, id, span_count, error_count, prompt_tokens, completion_tokens, start_time_unix_nano,
-                 end_time_unix_nano
+            "SELECT session_id, id, span_count, error_count, prompt_tokens, completion_tokens, prompt_cost,
+                 completion_cost, start_time_unix_nano, end_time_unix_nano
              FROM project_sessions
              WHERE project_id = ",
         );
@@ -217,7 +243,8 @@ pub(super) async fn shrink_sessions(
         let left = row.tally.less(sum);
         on!(&mut *conn, |c| sqlx::query(sql!(
             "UPDATE project_sessions
-             SET span_count = $2, error_count = $3, prompt_tokens = $4, completion_tokens = $5
+             SET span_count = $2, error_count = $3, prompt_tokens = $4, completion_tokens = $5, prompt_cost = $6,
+                 completion_cost = $7
              WHERE id = $1"
         ))
         .bind(left.id)
@@ -225,6 +252,8 @@ pub(super) async fn shrink_sessions(
         .bind(left.error_count)
         .bind(left.prompt_tokens)
         .bind(left.completion_tokens)
+        .bind(left.prompt_cost)
+        .bind(left.completion_cost)
         .execute(&mut **c)
         .await
         .map(|_| ()))?;
@@ -291,7 +320,8 @@ pub(super) async fn lock_traces(
     Ok(on!(&mut *conn, |c| {
         let mut query = QueryBuilder::new(
             "SELECT id, project_id, trace_id, project_session_id, root_span_id, span_count, error_count,
-                 prompt_tokens, completion_tokens, start_time_unix_nano, end_time_unix_nano
+                 prompt_tokens, completion_tokens, prompt_cost, completion_cost, start_time_unix_nano,
+                 end_time_unix_nano
              FROM traces
              WHERE TRUE",
         );
@@ -339,7 +369,8 @@ pub(super) async fn update_trace(conn: &mut Conn<'_>, left: &Tally, measured: &M
     on!(&mut *conn, |c| sqlx::query(sql!(
         "UPDATE traces
          SET span_count = $2, error_count = $3, prompt_tokens = $4, completion_tokens = $5,
-             start_time_unix_nano = $6, end_time_unix_nano = $7, root_span_id = $8
+             start_time_unix_nano = $6, end_time_unix_nano = $7, root_span_id = $8, prompt_cost = $9,
+             completion_cost = $10
          WHERE id = $1"
     ))
     .bind(left.id)
@@ -350,6 +381,8 @@ pub(super) async fn update_trace(conn: &mut Conn<'_>, left: &Tally, measured: &M
     .bind(measured.start)
     .bind(measured.end)
     .bind(measured.root_span_id.as_deref())
+    .bind(left.prompt_cost)
+    .bind(left.completion_cost)
     .execute(&mut **c)
     .await
     .map(|_| ()))?;
@@ -383,6 +416,8 @@ pub(super) async fn subtract(conn: &mut Conn<'_>, project: ProjectId, sum: &Sum,
         errors: -sum.errors,
         prompt_tokens: -sum.prompt_tokens,
         completion_tokens: -sum.completion_tokens,
+        prompt_cost: -sum.prompt_cost,
+        completion_cost: -sum.completion_cost,
     };
     add_stats(conn.reborrow(), project, REMOVALS, &delta).await
 }

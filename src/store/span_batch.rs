@@ -15,6 +15,7 @@ use super::{
 use crate::{
     db::{Conn, on, sql},
     domain::{
+        cost::Cost,
         id::{ProjectId, TraceId},
         span::{EncodedOrigin, NewSpan, StatusCode},
     },
@@ -30,6 +31,8 @@ pub struct Row<'a> {
     pub project_id: ProjectId,
     /// The span.
     pub span: &'a NewSpan,
+    /// What its call of a model cost.
+    pub cost: Cost,
 }
 
 /// Inserts spans that are not there yet and adds the new ones to the roll-ups; returns how many were new.
@@ -59,9 +62,10 @@ async fn insert_sqlite(conn: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<
             "INSERT INTO spans
                  (id, project_id, start_time_unix_nano, end_time_unix_nano, trace_id, span_id, parent_span_id, name,
                   otel_kind, span_kind, status_code, status_message, session_id, model_name, prompt_tokens,
-                  completion_tokens, origin_id, remainder, flat_attributes, attributes, packed_attributes) ",
+                  completion_tokens, origin_id, remainder, flat_attributes, attributes, packed_attributes, cost_model_id,
+                  prompt_cost, completion_cost) ",
         );
-        query.push_values(run, |mut values, Row { id, project_id, span }| {
+        query.push_values(run, |mut values, Row { id, project_id, span, cost }| {
             values
                 .push_bind(*id)
                 .push_bind(*project_id)
@@ -83,7 +87,10 @@ async fn insert_sqlite(conn: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<
                 .push_bind(span.remainder.as_deref())
                 .push_bind(span.flat_attributes)
                 .push_bind(span.attributes.as_str())
-                .push_bind(span.packed_attributes.as_deref());
+                .push_bind(span.packed_attributes.as_deref())
+                .push_bind(cost.model_id)
+                .push_bind(cost.prompt)
+                .push_bind(cost.completion);
         });
         query.push(" ON CONFLICT DO NOTHING");
         inserted += query.build().execute(&mut *conn).await?.rows_affected();
@@ -97,12 +104,15 @@ async fn insert_postgres(conn: &mut PgConnection, rows: &[Row<'_>]) -> Result<u6
         "INSERT INTO spans
              (id, project_id, start_time_unix_nano, end_time_unix_nano, trace_id, span_id, parent_span_id, name,
               otel_kind, span_kind, status_code, status_message, session_id, model_name, prompt_tokens,
-              completion_tokens, origin_id, remainder, flat_attributes, attributes)
-         SELECT t.a, t.b, t.c, t.d, t.e, t.f, t.g, t.h, t.i, t.j, t.k, t.l, t.m, t.n, t.o, t.p, t.q, t.r, t.s, t.t::jsonb
+              completion_tokens, origin_id, remainder, flat_attributes, attributes, cost_model_id, prompt_cost,
+              completion_cost)
+         SELECT t.a, t.b, t.c, t.d, t.e, t.f, t.g, t.h, t.i, t.j, t.k, t.l, t.m, t.n, t.o, t.p, t.q, t.r, t.s, t.t::jsonb,
+                t.u, t.v, t.w
          FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[],
                      $8::text[], $9::smallint[], $10::text[], $11::smallint[], $12::text[], $13::text[], $14::text[],
-                     $15::bigint[], $16::bigint[], $17::bigint[], $18::bytea[], $19::bool[], $20::text[])
-             AS t (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t)
+                     $15::bigint[], $16::bigint[], $17::bigint[], $18::bytea[], $19::bool[], $20::text[],
+                     $21::bigint[], $22::float8[], $23::float8[])
+             AS t (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w)
          ON CONFLICT DO NOTHING"
     ))
     .bind(rows.iter().map(|r| r.id).collect::<Vec<_>>())
@@ -125,6 +135,9 @@ async fn insert_postgres(conn: &mut PgConnection, rows: &[Row<'_>]) -> Result<u6
     .bind(spans().map(|s| s.remainder.as_deref()).collect::<Vec<_>>())
     .bind(spans().map(|s| s.flat_attributes).collect::<Vec<_>>())
     .bind(spans().map(|s| s.attributes.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|r| r.cost.model_id).collect::<Vec<_>>())
+    .bind(rows.iter().map(|r| r.cost.prompt).collect::<Vec<_>>())
+    .bind(rows.iter().map(|r| r.cost.completion).collect::<Vec<_>>())
     .execute(conn)
     .await?;
     Ok(done.rows_affected())
@@ -167,17 +180,29 @@ pub(super) struct Sum {
     pub(super) errors: i64,
     pub(super) prompt_tokens: i64,
     pub(super) completion_tokens: i64,
+    pub(super) prompt_cost: f64,
+    pub(super) completion_cost: f64,
 }
 
 impl Sum {
-    pub(super) const EMPTY: Self =
-        Self { start: i64::MAX, end: i64::MIN, spans: 0, errors: 0, prompt_tokens: 0, completion_tokens: 0 };
+    pub(super) const EMPTY: Self = Self {
+        start: i64::MAX,
+        end: i64::MIN,
+        spans: 0,
+        errors: 0,
+        prompt_tokens: 0,
+        completion_tokens: 0,
+        prompt_cost: 0.0,
+        completion_cost: 0.0,
+    };
 
-    fn add(&mut self, span: &NewSpan) {
+    fn add(&mut self, span: &NewSpan, cost: &Cost) {
         self.start = self.start.min(span.start.0);
         self.end = self.end.max(span.end.0);
         self.spans += 1;
         self.errors += i64::from(span.status_code == StatusCode::Error);
+        self.prompt_cost += cost.prompt.unwrap_or(0.0);
+        self.completion_cost += cost.completion.unwrap_or(0.0);
         if span.counts_tokens() {
             self.prompt_tokens = self.prompt_tokens.saturating_add(span.tokens.prompt.unwrap_or(0));
             self.completion_tokens = self.completion_tokens.saturating_add(span.tokens.completion.unwrap_or(0));
@@ -195,20 +220,20 @@ async fn roll_up(mut conn: Conn<'_>, rows: &[Row<'_>], shard: i16) -> Result<()>
     let mut projects: BTreeMap<ProjectId, Sum> = BTreeMap::new();
     let mut sessions: BTreeMap<(ProjectId, &str), Sum> = BTreeMap::new();
     let mut traces: BTreeMap<(ProjectId, TraceId), TraceSum<'_>> = BTreeMap::new();
-    for Row { project_id, span, .. } in rows {
-        projects.entry(*project_id).or_insert(Sum::EMPTY).add(span);
+    for Row { project_id, span, cost, .. } in rows {
+        projects.entry(*project_id).or_insert(Sum::EMPTY).add(span, cost);
         let trace = traces.entry((*project_id, span.trace_id)).or_insert(TraceSum {
             sum: Sum::EMPTY,
             root_span_id: None,
             session: None,
         });
-        trace.sum.add(span);
+        trace.sum.add(span, cost);
         if span.parent_span_id.is_none() && trace.root_span_id.is_none() {
             trace.root_span_id = Some(&span.span_id.0);
         }
         if let Some(session) = span.session_id.as_deref() {
             trace.session.get_or_insert(session);
-            sessions.entry((*project_id, session)).or_insert(Sum::EMPTY).add(span);
+            sessions.entry((*project_id, session)).or_insert(Sum::EMPTY).add(span, cost);
         }
     }
     let session_ids = upsert_sessions(&mut conn, sessions.into_iter().collect()).await?;
@@ -222,6 +247,8 @@ async fn roll_up(mut conn: Conn<'_>, rows: &[Row<'_>], shard: i16) -> Result<()>
             errors: sum.errors,
             prompt_tokens: sum.prompt_tokens,
             completion_tokens: sum.completion_tokens,
+            prompt_cost: sum.prompt_cost,
+            completion_cost: sum.completion_cost,
         };
         add_stats(conn.reborrow(), project_id, shard, &delta).await?;
     }
@@ -241,7 +268,7 @@ pub(super) async fn upsert_sessions(
             let mut query = QueryBuilder::new(
                 "INSERT INTO project_sessions
                      (project_id, session_id, start_time_unix_nano, end_time_unix_nano, span_count, error_count,
-                      prompt_tokens, completion_tokens) ",
+                      prompt_tokens, completion_tokens, prompt_cost, completion_cost) ",
             );
             query.push_values(run, |mut values, ((project_id, session_id), sum)| {
                 values
@@ -252,7 +279,9 @@ pub(super) async fn upsert_sessions(
                     .push_bind(sum.spans)
                     .push_bind(sum.errors)
                     .push_bind(sum.prompt_tokens)
-                    .push_bind(sum.completion_tokens);
+                    .push_bind(sum.completion_tokens)
+                    .push_bind(sum.prompt_cost)
+                    .push_bind(sum.completion_cost);
             });
             query.push(
                 " ON CONFLICT (project_id, session_id) DO UPDATE SET
@@ -263,7 +292,9 @@ pub(super) async fn upsert_sessions(
                      span_count = project_sessions.span_count + excluded.span_count,
                      error_count = project_sessions.error_count + excluded.error_count,
                      prompt_tokens = project_sessions.prompt_tokens + excluded.prompt_tokens,
-                     completion_tokens = project_sessions.completion_tokens + excluded.completion_tokens
+                     completion_tokens = project_sessions.completion_tokens + excluded.completion_tokens,
+                     prompt_cost = project_sessions.prompt_cost + excluded.prompt_cost,
+                     completion_cost = project_sessions.completion_cost + excluded.completion_cost
                  RETURNING project_id, session_id, id",
             );
             query.build_query_as().fetch_all(&mut **c).await
@@ -284,7 +315,9 @@ const MERGE_TRACE: &str = " ON CONFLICT (project_id, trace_id) DO UPDATE SET
      span_count = traces.span_count + excluded.span_count,
      error_count = traces.error_count + excluded.error_count,
      prompt_tokens = traces.prompt_tokens + excluded.prompt_tokens,
-     completion_tokens = traces.completion_tokens + excluded.completion_tokens
+     completion_tokens = traces.completion_tokens + excluded.completion_tokens,
+     prompt_cost = traces.prompt_cost + excluded.prompt_cost,
+     completion_cost = traces.completion_cost + excluded.completion_cost
  RETURNING project_id, trace_id, span_count";
 
 type TraceKey = (ProjectId, TraceId);
@@ -306,7 +339,8 @@ async fn upsert_traces(
                 let mut query = QueryBuilder::new(
                     "INSERT INTO traces
                          (project_id, trace_id, project_session_id, root_span_id, start_time_unix_nano,
-                          end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens) ",
+                          end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens, prompt_cost,
+                          completion_cost) ",
                 );
                 query.push_values(run, |mut values, ((project_id, trace_id), trace)| {
                     values
@@ -319,7 +353,9 @@ async fn upsert_traces(
                         .push_bind(trace.sum.spans)
                         .push_bind(trace.sum.errors)
                         .push_bind(trace.sum.prompt_tokens)
-                        .push_bind(trace.sum.completion_tokens);
+                        .push_bind(trace.sum.completion_tokens)
+                        .push_bind(trace.sum.prompt_cost)
+                        .push_bind(trace.sum.completion_cost);
                 });
                 query.push(MERGE_TRACE);
                 merged.extend(query.build_query_as::<(ProjectId, Vec<u8>, i64)>().fetch_all(&mut **c).await?);
@@ -330,9 +366,10 @@ async fn upsert_traces(
             let mut query = QueryBuilder::<Postgres>::new(
                 "INSERT INTO traces
                      (project_id, trace_id, project_session_id, root_span_id, start_time_unix_nano,
-                      end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens)
+                      end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens, prompt_cost,
+                      completion_cost)
                  SELECT * FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[],
-                                      $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])",
+                                      $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::float8[], $12::float8[])",
             );
             query.push(MERGE_TRACE);
             let column = |of: fn(&Sum) -> i64| traces.iter().map(|(_, t)| of(&t.sum)).collect::<Vec<_>>();
@@ -348,6 +385,8 @@ async fn upsert_traces(
                 .bind(column(|s| s.errors))
                 .bind(column(|s| s.prompt_tokens))
                 .bind(column(|s| s.completion_tokens))
+                .bind(traces.iter().map(|(_, t)| t.sum.prompt_cost).collect::<Vec<_>>())
+                .bind(traces.iter().map(|(_, t)| t.sum.completion_cost).collect::<Vec<_>>())
                 .fetch_all(&mut **c)
                 .await?;
         }

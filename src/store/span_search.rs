@@ -9,6 +9,7 @@ use super::{direction, filter, from_cursor, push_in, push_projects};
 use crate::{
     db::{Conn, on},
     domain::{
+        cost::Cost,
         id::{ProjectId, SpanId, SpanRowId, TraceId},
         packing::unpack_attributes,
         page::{Cursor, Page, PageRequest},
@@ -23,7 +24,8 @@ use crate::{
 // The attributes as text on both engines: they are passed on as they are, so reading them as JSON would be for nothing.
 const SELECT: &str = "SELECT id, project_id, trace_id, span_id, parent_span_id, name, otel_kind, span_kind, \
      start_time_unix_nano, end_time_unix_nano, status_code, status_message, prompt_tokens, completion_tokens, \
-     origin_id, remainder, flat_attributes, CAST(attributes AS TEXT) AS attributes, packed_attributes FROM spans";
+     cost_model_id, prompt_cost, completion_cost, origin_id, remainder, flat_attributes, \
+     CAST(attributes AS TEXT) AS attributes, packed_attributes FROM spans";
 
 #[derive(sqlx::FromRow)]
 struct SpanRow {
@@ -41,6 +43,9 @@ struct SpanRow {
     status_message: String,
     prompt_tokens: Option<i64>,
     completion_tokens: Option<i64>,
+    cost_model_id: Option<i64>,
+    prompt_cost: Option<f64>,
+    completion_cost: Option<f64>,
     origin_id: i64,
     remainder: Option<Vec<u8>>,
     flat_attributes: bool,
@@ -79,6 +84,7 @@ impl From<SpanRow> for Span {
             flat_attributes: row.flat_attributes,
             remainder: Remainder::decode(row.remainder.as_deref()),
             tokens: TokenCounts { prompt: row.prompt_tokens, completion: row.completion_tokens },
+            cost: Cost { model_id: row.cost_model_id, prompt: row.prompt_cost, completion: row.completion_cost },
             origin_id: row.origin_id,
         }
     }

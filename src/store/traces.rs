@@ -16,7 +16,7 @@ use crate::{
 };
 
 const SELECT: &str = "SELECT id, project_id, trace_id, project_session_id, root_span_id, start_time_unix_nano, \
-     end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens FROM traces";
+     end_time_unix_nano, span_count, error_count, prompt_tokens, completion_tokens, prompt_cost, completion_cost FROM traces";
 
 #[derive(sqlx::FromRow)]
 struct TraceRow {
@@ -31,6 +31,8 @@ struct TraceRow {
     error_count: i64,
     prompt_tokens: i64,
     completion_tokens: i64,
+    prompt_cost: f64,
+    completion_cost: f64,
 }
 
 impl From<TraceRow> for Trace {
@@ -48,6 +50,8 @@ impl From<TraceRow> for Trace {
             error_count: row.error_count,
             prompt_tokens: row.prompt_tokens,
             completion_tokens: row.completion_tokens,
+            prompt_cost: row.prompt_cost,
+            completion_cost: row.completion_cost,
         }
     }
 }

@@ -2,6 +2,9 @@
 //! no metrics (`metrics`) and decides no level itself: `config::TelemetryConfig` says them. Serves
 //! `cli`.
 
+pub mod metrics;
+pub mod traces;
+
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;

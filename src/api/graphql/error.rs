@@ -67,6 +67,7 @@ fn present(error: &mut ServerError, cause: &Error, request_id: Option<&RequestId
             set(error, "retryAfter", retry_after.as_secs());
             ("UNAVAILABLE", (*detail).to_owned())
         }
+        Error::InsufficientStorage(text) => ("INSUFFICIENT_STORAGE", text.to_string()),
         Error::Internal(source) => {
             let id = request_id.map_or("", |id| &id.0);
             if first {

@@ -15,6 +15,7 @@ mod connection;
 mod context;
 pub mod demands;
 mod error;
+mod growth;
 mod limits;
 mod loader;
 mod mutation;
@@ -25,7 +26,11 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
-use async_graphql::{EmptySubscription, Request, Response, Schema, SchemaBuilder, parser::types::OperationType};
+use std::sync::Arc;
+
+use async_graphql::{
+    EmptySubscription, Request, Response, Schema, SchemaBuilder, ServerError, parser::types::OperationType,
+};
 use http::{HeaderMap, header::CONTENT_TYPE};
 
 use self::{
@@ -73,6 +78,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
         .register_output_type::<Node>()
         .register_output_type::<ApiKey>()
         .register_output_type::<Annotation>()
+        .register_output_type::<query::series::TimeSeries>()
 }
 
 /// Returns the schema in the schema definition language.
@@ -132,6 +138,13 @@ pub async fn execute(
             document.clone()
         }
     };
+    if growth::asks_for_more(&document)
+        && let Err(error) = services.refuse_when_full()
+    {
+        let mut refusal = ServerError::new(error.to_string(), None);
+        refusal.source = Some(Arc::new(error));
+        return Ok(refused(refusal));
+    }
     let only_reads = document.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query);
     let operation = request.operation_name.clone();
     let session = Session::new(services.clone(), extensions);

@@ -7,6 +7,7 @@ use super::{
     context::ContextExt as _,
     query::{
         annotation::{AnnotationSource, AnnotatorKind, SpanAnnotation, TraceAnnotation},
+        model::GenerativeModel,
         project::Project,
         retention::ProjectTraceRetentionPolicy,
         span::Span,
@@ -43,6 +44,8 @@ pub(super) enum Node {
     TraceAnnotation(TraceAnnotation),
     /// A retention policy.
     ProjectTraceRetentionPolicy(ProjectTraceRetentionPolicy),
+    /// A model with its prices.
+    GenerativeModel(GenerativeModel),
     /// A user.
     User(User),
     /// A role.
@@ -134,6 +137,10 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<No
             let cx = ctx.cx()?;
             let policy = service::retention::get(&cx, RetentionPolicyId(global.id)).await?;
             Node::ProjectTraceRetentionPolicy(policy.into())
+        }
+        "GenerativeModel" => {
+            let cx = ctx.cx()?;
+            Node::GenerativeModel(service::models::get(&cx, global.id).await?.into())
         }
         "User" => Node::User(user(ctx, UserId(global.id)).await?),
         "UserRole" => {

@@ -27,7 +27,7 @@ fn code_of(error: &Error) -> Code {
         Error::Invalid { .. } | Error::Malformed(_) | Error::UnsupportedMediaType(_) => Code::InvalidArgument,
         Error::Unauthenticated(_) | Error::LoginFailed(_) => Code::Unauthenticated,
         Error::Forbidden(_) => Code::PermissionDenied,
-        Error::TooManyRequests { .. } | Error::TooLarge(_) => Code::ResourceExhausted,
+        Error::TooManyRequests { .. } | Error::TooLarge(_) | Error::InsufficientStorage(_) => Code::ResourceExhausted,
         Error::Unavailable { .. } => Code::Unavailable,
         Error::Internal(_) => Code::Internal,
     }

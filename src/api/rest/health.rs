@@ -29,7 +29,20 @@ async fn healthz(_: Cx<Public>) -> impl IntoResponse {
 
 /// Body of the readiness answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Ready {}
+pub struct Ready {
+    /// How full the database is; only when its capacity is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage: Option<StorageState>,
+}
+
+/// How full the database was at the last look, once a minute.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StorageState {
+    /// `enough`, `warning`, or `full`: then what is new is refused with 507.
+    status: &'static str,
+    /// Its size as per cent of the capacity.
+    used_percent: f64,
+}
 
 /// Whether the server can do its work: the database answers.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, body = Ready), (status = 503)))]
@@ -41,7 +54,13 @@ async fn readyz(cx: Cx<Public>) -> Answer<axum::Json<Ready>> {
             retry_after: std::time::Duration::from_secs(1),
         }
     })?;
-    Ok(axum::Json(Ready {}))
+    let usage = cx.services().storage().usage();
+    let storage = usage.used_percent.map(|percent| StorageState {
+        status: usage.level.as_str(),
+        // Everybody may ask: a rough number will do.
+        used_percent: percent.round(),
+    });
+    Ok(axum::Json(Ready { storage }))
 }
 
 /// The version of the API, as clients compare it.

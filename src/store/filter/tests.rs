@@ -13,6 +13,7 @@ use super::push;
 use crate::{
     db::{Conn, Db, Tx, on, testing::db_test},
     domain::{
+        cost::Cost,
         filter::{
             self, Filter, Subject,
             eval::{AnnotationRow, GroupRow, SpanRow, World},
@@ -132,6 +133,7 @@ fn spans(rng: &mut StdRng) -> Vec<NewSpan> {
             flat_attributes: false,
             attributes: Value::Object(attributes).to_string(),
             packed_attributes: None,
+            usage: None,
             remainder: None,
             tokens: TokenCounts {
                 prompt: rng.random_bool(0.5).then(|| i64::from(rng.random_range(0..20_u8))),
@@ -161,8 +163,9 @@ async fn world(db: &Db) -> World {
         .collect();
     let mut tx = db.begin().await.unwrap();
     let rows = stored.iter().enumerate();
-    let rows: Vec<Row<'_>> =
-        rows.map(|(at, span)| Row { id: i64::try_from(at).unwrap() + 1, project_id: PROJECT, span }).collect();
+    let rows: Vec<Row<'_>> = rows
+        .map(|(at, span)| Row { id: i64::try_from(at).unwrap() + 1, project_id: PROJECT, span, cost: Cost::default() })
+        .collect();
     let mut world = World::default();
     for (Row { id, .. }, span) in rows.iter().zip(&new) {
         world.spans.push(SpanRow {

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     db::{Db, testing::db_test},
     domain::{
+        cost::Cost,
         id::SpanId,
         page::{Order, PageRequest},
         project::Projects,
@@ -41,6 +42,7 @@ fn span(trace: u8, number: u8) -> NewSpan {
         status_message: String::new(),
         attributes: "{}".to_owned(),
         packed_attributes: None,
+        usage: None,
         flat_attributes: true,
         remainder: None,
         // Three traces to a session, and some without.
@@ -52,7 +54,7 @@ fn span(trace: u8, number: u8) -> NewSpan {
 }
 
 /// What has been counted of a trace, a session or a project.
-type Counts = (i64, i64, i64, i64, i64, i64);
+type Counts = (i64, i64, i64, i64, i64, i64, i64);
 
 struct Bench {
     db: Db,
@@ -77,7 +79,9 @@ impl Bench {
         span_batch::insert_origins(tx.conn(), &origins).await.unwrap();
         let first = self.next_id;
         self.next_id += i64::try_from(spans.len()).unwrap();
-        let rows = (first..).zip(spans).map(|(id, span)| Row { id, project_id: project, span }).collect();
+        // Quarters: sums of them are exact.
+        let cost = Cost { model_id: None, prompt: Some(0.25), completion: Some(0.5) };
+        let rows = (first..).zip(spans).map(|(id, span)| Row { id, project_id: project, span, cost }).collect();
         span_batch::insert(tx.conn(), rows, shard).await.unwrap();
         tx.commit().await.unwrap();
     }
@@ -140,11 +144,11 @@ impl Bench {
 
     /// Returns rows as text and counts.
     async fn counts(&self, text: &str) -> Vec<(String, Counts)> {
-        type Flat = (String, i64, i64, i64, i64, i64, i64);
+        type Flat = (String, i64, i64, i64, i64, i64, i64, i64);
         let mut reader = self.db.read().await.unwrap();
         let rows: Vec<Flat> =
             on!(reader.conn(), |c| sqlx::query_as(sqlx::AssertSqlSafe(text.to_owned())).fetch_all(c).await).unwrap();
-        rows.into_iter().map(|r| (r.0, (r.1, r.2, r.3, r.4, r.5, r.6))).collect()
+        rows.into_iter().map(|r| (r.0, (r.1, r.2, r.3, r.4, r.5, r.6, r.7))).collect()
     }
 
     async fn number(&self, text: &str) -> i64 {
@@ -157,9 +161,11 @@ impl Bench {
              CAST(SUM(CASE WHEN status_code = 2 THEN 1 ELSE 0 END) AS BIGINT),
              CAST(SUM(CASE WHEN span_kind = 'LLM' THEN prompt_tokens ELSE 0 END) AS BIGINT),
              CAST(SUM(CASE WHEN span_kind = 'LLM' THEN completion_tokens ELSE 0 END) AS BIGINT),
+             CAST(SUM(4 * prompt_cost + 64 * completion_cost) AS BIGINT),
              MIN(start_time_unix_nano), MAX(end_time_unix_nano) FROM spans";
         const KEPT: &str =
-            "span_count, error_count, prompt_tokens, completion_tokens, start_time_unix_nano, end_time_unix_nano";
+            "span_count, error_count, prompt_tokens, completion_tokens, CAST(4 * prompt_cost + 64 * completion_cost AS BIGINT),
+             start_time_unix_nano, end_time_unix_nano";
         let hex = match self.db {
             Db::Sqlite { .. } => "LOWER(HEX(trace_id))",
             Db::Postgres(_) => "ENCODE(trace_id, 'hex')",
@@ -178,7 +184,15 @@ impl Bench {
         let key = "CAST(project_id AS TEXT)";
         let counted = self.counts(&format!("SELECT {key}, {SUMS} GROUP BY project_id ORDER BY 1")).await;
         let sum = |c| format!("CAST(SUM({c}) AS BIGINT)");
-        let sums = ["span_count", "error_count", "prompt_tokens", "completion_tokens"].map(sum).join(", ");
+        let sums = [
+            "span_count",
+            "error_count",
+            "prompt_tokens",
+            "completion_tokens",
+            "4 * prompt_cost + 64 * completion_cost",
+        ]
+        .map(sum)
+        .join(", ");
         let kept = self
             .counts(&format!(
                 "SELECT {key}, {sums}, MIN(start_time_unix_nano), MAX(end_time_unix_nano)

@@ -2,6 +2,7 @@
 
 mod annotation;
 mod api_key;
+mod model;
 mod project;
 mod retention;
 mod user;
@@ -9,17 +10,24 @@ mod user;
 use async_graphql::MergedObject;
 
 use self::{
-    annotation::AnnotationMutation, api_key::ApiKeyMutation, project::ProjectMutation, retention::RetentionMutation,
-    user::UserMutation,
+    annotation::AnnotationMutation, api_key::ApiKeyMutation, model::ModelMutation, project::ProjectMutation,
+    retention::RetentionMutation, user::UserMutation,
 };
 
 /// Everything that can be changed.
 #[derive(MergedObject)]
-pub struct Mutation(UserMutation, ApiKeyMutation, ProjectMutation, AnnotationMutation, RetentionMutation);
+pub struct Mutation(
+    UserMutation,
+    ApiKeyMutation,
+    ProjectMutation,
+    AnnotationMutation,
+    RetentionMutation,
+    ModelMutation,
+);
 
 impl Mutation {
     /// Puts the parts together.
     pub(super) const fn new() -> Self {
-        Self(UserMutation, ApiKeyMutation, ProjectMutation, AnnotationMutation, RetentionMutation)
+        Self(UserMutation, ApiKeyMutation, ProjectMutation, AnnotationMutation, RetentionMutation, ModelMutation)
     }
 }

@@ -1,9 +1,13 @@
 //! The root of every query.
 
 pub(super) mod annotation;
+pub(super) mod cost;
 mod filter;
+pub(super) mod model;
 pub(super) mod project;
 pub(super) mod retention;
+pub(super) mod series;
+pub(super) mod server;
 pub(super) mod span;
 pub(super) mod trace;
 pub(super) mod user;
@@ -11,8 +15,10 @@ pub(super) mod user;
 use async_graphql::{Context, ID, Object, Result};
 
 use self::{
-    project::{Project, ProjectFilter, ProjectSort},
+    model::GenerativeModel,
+    project::{Project, ProjectFilter, ProjectSort, count},
     retention::ProjectTraceRetentionPolicy,
+    server::{DbTableStats, ServerStatus},
     span::Span,
     trace::Trace,
     user::{SystemApiKey, User, UserApiKey, UserRole},
@@ -29,7 +35,8 @@ use crate::{
         page::{Cursor, Order, PageRequest},
         project::ProjectRef,
         retention::DEFAULT_POLICY,
-        scope::{Role, SignedIn},
+        scope::{OwnAccount, Role, SignedIn},
+        storage::StorageLevel,
     },
     error::Error,
     service,
@@ -184,5 +191,44 @@ impl Query {
     async fn user_roles(&self, ctx: &Context<'_>) -> Result<Vec<UserRole>> {
         ctx.cx::<SignedIn>()?;
         Ok(Role::ALL.into_iter().map(UserRole).collect())
+    }
+
+    /// The models whose prices are known, oldest first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn generative_models(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many models at most: 1 to 1000.", default = 50)] first: Option<i32>,
+        #[graphql(desc = "Not supported: lists are read forwards.")] last: Option<i32>,
+        #[graphql(desc = "The cursor of the model before the page.")] after: Option<String>,
+        #[graphql(desc = "Not supported: lists are read forwards.")] before: Option<String>,
+    ) -> Result<Connection<GenerativeModel>> {
+        refuse_backwards(last, before.as_deref())?;
+        let window = Window::read(first.unwrap_or(50), after.as_deref())?;
+        let cx = ctx.cx()?;
+        let page = service::models::list(&cx, window.request(Order::Asc)).await?;
+        Ok(window.connection(page, |m| Cursor { key: m.id, id: m.id }, GenerativeModel::from))
+    }
+
+    /// Bytes that are allocated to the database; null when that is not configured.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn db_storage_capacity_bytes(&self, ctx: &Context<'_>) -> Result<Option<f64>> {
+        let cx = ctx.cx()?;
+        let capacity = service::storage::usage(&cx)?.capacity_bytes;
+        Ok(capacity.map(|bytes| count(i64::try_from(bytes).unwrap_or(i64::MAX))))
+    }
+
+    /// The size of each table, largest first.
+    async fn db_table_stats(&self, ctx: &Context<'_>) -> Result<Vec<DbTableStats>> {
+        let cx = ctx.cx()?;
+        Ok(service::storage::table_sizes(&cx).await?.into_iter().map(DbTableStats).collect())
+    }
+
+    /// Whether the server can do all of its work.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn server_status(&self, ctx: &Context<'_>) -> Result<ServerStatus> {
+        let cx = ctx.cx::<OwnAccount>()?;
+        let level = cx.services().storage().usage().level;
+        Ok(ServerStatus { insufficient_storage: level == StorageLevel::Full })
     }
 }

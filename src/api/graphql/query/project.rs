@@ -10,14 +10,20 @@ use super::{
         node::global_id,
         scalar::{DateTime, SortDir},
     },
+    cost::SpanCostSummary,
     filter::{SpanFilterConditionAnalysis, ValidationResult},
     retention::ProjectTraceRetentionPolicy,
+    series::{
+        SpanCountTimeSeries, TimeBinConfig, TimeRange, TraceCountByStatusTimeSeries, TraceCountTimeSeries,
+        TraceLatencyPercentileTimeSeries, TraceTokenCostTimeSeries, TraceTokenCountTimeSeries,
+    },
     span::{Span, SpanSort},
     trace::{Trace, TraceColumn, TraceSort},
 };
 use crate::{
     domain::{
         self,
+        cost::CostSum,
         filter::Subject,
         id::TraceId,
         page::{Cursor, Order},
@@ -28,6 +34,9 @@ use crate::{
     error::Error,
     service::{self, filters},
 };
+
+/// Cost of a series: it reads every trace of its range.
+const SERIES_COST: usize = 2_000;
 
 /// Pairs of colours that are told apart at a glance; the first is the lighter one.
 const GRADIENTS: [(&str, &str); 12] = [
@@ -132,6 +141,18 @@ impl Project {
     /// The tokens of completions.
     async fn token_count_completion(&self, ctx: &Context<'_>) -> Result<f64> {
         Ok(count(self.stats(ctx).await?.completion_tokens))
+    }
+
+    /// What the calls of models cost.
+    async fn cost_summary(&self, ctx: &Context<'_>) -> Result<SpanCostSummary> {
+        let stats = self.stats(ctx).await?;
+        let sum = CostSum {
+            prompt_cost: stats.prompt_cost,
+            completion_cost: stats.completion_cost,
+            prompt_tokens: stats.prompt_tokens,
+            completion_tokens: stats.completion_tokens,
+        };
+        Ok(sum.into())
     }
 
     /// The trace with this OpenTelemetry id.
@@ -265,6 +286,78 @@ impl Project {
         #[graphql(desc = "The filter.")] condition: String,
     ) -> Result<SpanFilterConditionAnalysis> {
         Ok(SpanFilterConditionAnalysis { selects_root_spans_only: filters::selects_roots_only(&ctx.cx()?, &condition) })
+    }
+
+    /// How many spans began, by status.
+    #[graphql(complexity = "SERIES_COST")]
+    async fn span_count_time_series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What part of time; its start is required.")] time_range: TimeRange,
+        #[graphql(desc = "How it is cut into bins; hours of UTC when null.")] time_bin_config: Option<TimeBinConfig>,
+    ) -> Result<SpanCountTimeSeries> {
+        let cx = ctx.cx()?;
+        Ok(service::series::spans(&cx, self.0.id, time_range.frame(time_bin_config)).await?.into())
+    }
+
+    /// How many traces began.
+    #[graphql(complexity = "SERIES_COST")]
+    async fn trace_count_time_series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What part of time; its start is required.")] time_range: TimeRange,
+        #[graphql(desc = "How it is cut into bins; hours of UTC when null.")] time_bin_config: Option<TimeBinConfig>,
+    ) -> Result<TraceCountTimeSeries> {
+        let cx = ctx.cx()?;
+        Ok(service::series::traces(&cx, self.0.id, time_range.frame(time_bin_config)).await?.into())
+    }
+
+    /// How many traces began, by whether a span of theirs failed.
+    #[graphql(complexity = "SERIES_COST")]
+    async fn trace_count_by_status_time_series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What part of time; its start is required.")] time_range: TimeRange,
+        #[graphql(desc = "How it is cut into bins; hours of UTC when null.")] time_bin_config: Option<TimeBinConfig>,
+    ) -> Result<TraceCountByStatusTimeSeries> {
+        let cx = ctx.cx()?;
+        Ok(service::series::traces(&cx, self.0.id, time_range.frame(time_bin_config)).await?.into())
+    }
+
+    /// How long traces took.
+    #[graphql(complexity = "SERIES_COST")]
+    async fn trace_latency_ms_percentile_time_series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What part of time; its start is required.")] time_range: TimeRange,
+        #[graphql(desc = "How it is cut into bins; hours of UTC when null.")] time_bin_config: Option<TimeBinConfig>,
+    ) -> Result<TraceLatencyPercentileTimeSeries> {
+        let cx = ctx.cx()?;
+        Ok(service::series::trace_latencies(&cx, self.0.id, time_range.frame(time_bin_config)).await?.into())
+    }
+
+    /// How many tokens traces took.
+    #[graphql(complexity = "SERIES_COST")]
+    async fn trace_token_count_time_series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What part of time; its start is required.")] time_range: TimeRange,
+        #[graphql(desc = "How it is cut into bins; hours of UTC when null.")] time_bin_config: Option<TimeBinConfig>,
+    ) -> Result<TraceTokenCountTimeSeries> {
+        let cx = ctx.cx()?;
+        Ok(service::series::traces(&cx, self.0.id, time_range.frame(time_bin_config)).await?.into())
+    }
+
+    /// What traces cost.
+    #[graphql(complexity = "SERIES_COST")]
+    async fn trace_token_cost_time_series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What part of time; its start is required.")] time_range: TimeRange,
+        #[graphql(desc = "How it is cut into bins; hours of UTC when null.")] time_bin_config: Option<TimeBinConfig>,
+    ) -> Result<TraceTokenCostTimeSeries> {
+        let cx = ctx.cx()?;
+        Ok(service::series::traces(&cx, self.0.id, time_range.frame(time_bin_config)).await?.into())
     }
 
     /// When it was created.

@@ -15,6 +15,7 @@ use super::{
         scalar::{DateTime, SortDir},
     },
     annotation::{self, AnnotationFilter, AnnotationSummary, SpanAnnotation, SpanAnnotationSort},
+    cost::{SpanCostDetailSummaryEntry, SpanCostSummary},
     project::{Project, count},
     trace::{Trace, project_of},
 };
@@ -24,11 +25,12 @@ use crate::{
         annotation::Target,
         attributes,
         page::Cursor,
+        scope::TracesRead,
         span::{StatusCode, keys},
         time::UnixNanos,
     },
     error::Error,
-    service::spans::Subtree,
+    service::{self, spans::Subtree},
 };
 
 /// The most characters of a truncated value.
@@ -196,6 +198,22 @@ impl Span {
     /// The tokens of the completion.
     async fn token_count_completion(&self) -> Option<i64> {
         self.0.tokens.completion
+    }
+
+    /// What the call of a model cost; null when it was none or took no tokens.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn cost_summary(&self, ctx: &Context<'_>) -> Result<Option<SpanCostSummary>> {
+        let cx = ctx.cx::<TracesRead>()?;
+        let entries = service::models::details(cx.services(), &self.0);
+        Ok(SpanCostSummary::of_span(self.0.cost, &entries))
+    }
+
+    /// What each type of token cost.
+    #[expect(clippy::unused_async, reason = "fields are async to the schema")]
+    async fn cost_detail_summary_entries(&self, ctx: &Context<'_>) -> Result<Vec<SpanCostDetailSummaryEntry>> {
+        let cx = ctx.cx::<TracesRead>()?;
+        let entries = service::models::details(cx.services(), &self.0);
+        Ok(entries.into_iter().map(SpanCostDetailSummaryEntry::from).collect())
     }
 
     /// What went into the step.

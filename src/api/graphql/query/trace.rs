@@ -14,6 +14,7 @@ use super::{
         scalar::{DateTime, SortDir},
     },
     annotation::{self, AnnotationFilter, AnnotationSummary, TraceAnnotation, TraceAnnotationSort},
+    cost::SpanCostSummary,
     project::{Project, count},
     span::Span,
 };
@@ -21,6 +22,7 @@ use crate::{
     domain::{
         self,
         annotation::Target,
+        cost::CostSum,
         id::ProjectId,
         page::{Cursor, Order},
         span_filter::{SpanFilter, SpanSort},
@@ -145,6 +147,18 @@ impl Trace {
     ) -> Result<Vec<AnnotationSummary>> {
         let found = annotation::annotations(ctx, Target::Trace, self.0.id.0, None, filter.as_ref()).await?;
         Ok(annotation::summaries(&found))
+    }
+
+    /// What the calls of models cost.
+    async fn cost_summary(&self) -> SpanCostSummary {
+        let trace = &self.0;
+        CostSum {
+            prompt_cost: trace.prompt_cost,
+            completion_cost: trace.completion_cost,
+            prompt_tokens: trace.prompt_tokens,
+            completion_tokens: trace.completion_tokens,
+        }
+        .into()
     }
 
     /// The spans, earliest first.

@@ -600,26 +600,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/spans": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Query spans as tables
-         * @description Answers `multipart/mixed`, one part of JSON for each query: a table with its schema, as data frames are written.
-         */
-        post: operations["querySpans"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/system/api_keys": {
         parameters: {
             query?: never;
@@ -1514,17 +1494,6 @@ export interface components {
             /** @description Where the next page begins; null at the end. */
             next_cursor: string | null;
         };
-        /** @description The items of an attribute that is a list. */
-        ListItems: {
-            /** @description The list: `retrieval.documents`. */
-            key: string;
-            /** @description Columns: new name, and dotted key within an item. */
-            kwargs?: {
-                [key: string]: string;
-            } | null;
-            /** @description What stands between the items. */
-            separator?: string | null;
-        };
         /** @description What a login needs. */
         LoginRequest: {
             /** @description E-mail address; blanks around it and its case do not matter. */
@@ -1714,48 +1683,10 @@ export interface components {
             resource: string;
             resource_name: string;
         };
-        /** @description A condition. */
-        QueryFilter: {
-            /** @description In the language of filters for spans. */
-            condition?: string | null;
-        };
-        /** @description Tables to make of the spans of a project. */
-        QuerySpansBody: {
-            /**
-             * Format: date-time
-             * @description Started before.
-             */
-            end_time?: string | null;
-            /**
-             * Format: int64
-             * @description The most spans of a table.
-             * @default 1000
-             */
-            limit: number | null;
-            /**
-             * @description Whether a span whose parent has not arrived is a root span.
-             * @default true
-             */
-            orphan_span_as_root_span: boolean | null;
-            /** @description The project, by name; `default` without it. */
-            project_name?: string | null;
-            /** @description One for each table. */
-            queries: components["schemas"]["SpanQuery"][];
-            /** @description Whether only root spans count. */
-            root_spans_only?: boolean | null;
-            /**
-             * Format: date-time
-             * @description Started at or after.
-             */
-            start_time?: string | null;
-            /**
-             * Format: date-time
-             * @description Another name of `end_time`.
-             */
-            stop_time?: string | null;
-        };
         /** @description Body of the readiness answer. */
-        Ready: Record<string, never>;
+        Ready: {
+            storage?: components["schemas"]["StorageState"] | null;
+        };
         /**
          * @description A role that a user may have.
          * @enum {string}
@@ -1856,20 +1787,15 @@ export interface components {
             /** Format: date-time */
             timestamp: string;
         };
-        /** @description What one table is made of. */
-        SpanQuery: {
-            concat?: components["schemas"]["ListItems"] | null;
-            explode?: components["schemas"]["ListItems"] | null;
-            filter?: components["schemas"]["QueryFilter"] | null;
-            index?: components["schemas"]["ValueKey"] | null;
-            /** @description New names of columns. */
-            rename?: {
-                [key: string]: string;
-            } | null;
-            /** @description Columns, by their new names; all there are without it. */
-            select?: {
-                [key: string]: components["schemas"]["ValueKey"];
-            } | null;
+        /** @description How full the database was at the last look, once a minute. */
+        StorageState: {
+            /** @description `enough`, `warning`, or `full`: then what is new is refused with 507. */
+            status: string;
+            /**
+             * Format: double
+             * @description Its size as per cent of the capacity.
+             */
+            used_percent: number;
         };
         /** @description Why there are no tokens (RFC 6749, section 5.2). */
         TokenError: {
@@ -1998,11 +1924,6 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             username: string;
-        };
-        /** @description A value of a span, by the name that filters know it by. */
-        ValueKey: {
-            /** @description `name`, `latency_ms`, `llm.model_name`, `attributes['key']`, … */
-            key: string;
         };
         /** @description Whoever calls. */
         Viewer: components["schemas"]["UserView"] | {
@@ -4228,7 +4149,7 @@ export interface operations {
                 min_latency_ms?: number;
                 /** @description At most this long. */
                 max_latency_ms?: number;
-                /** @description What must hold for a trace, in the language of filters: `error_count > 0 and 'timeout' in output`. */
+                /** @description A filter expression; not supported by this version. */
                 filter?: string;
             };
             header?: never;
@@ -4309,75 +4230,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
-            };
-            /** @description Too many requests of this credential */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    querySpans: {
-        parameters: {
-            query?: {
-                /** @description The project, by global id or name; before the one of the body. */
-                project_name?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["QuerySpansBody"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "multipart/mixed": string;
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    /** @description The challenge (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The credential does not reach */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Too many requests of this credential */
             429: {
