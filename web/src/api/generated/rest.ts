@@ -491,6 +491,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/annotation_configs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists annotation configs, newest first
+         * @description A credential that is bound to projects sees those that its projects use.
+         */
+        get: operations["listAnnotationConfigs"];
+        put?: never;
+        /**
+         * Makes an annotation config
+         * @description A credential that is bound to projects may not.
+         */
+        post: operations["createAnnotationConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/annotation_configs/{config_identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns an annotation config by global id or name */
+        get: operations["getAnnotationConfig"];
+        /**
+         * Puts another in the place of an annotation config
+         * @description Its type may change, and its global id with it; the old id is still understood. A credential that is bound to
+         *     projects may not.
+         */
+        put: operations["updateAnnotationConfig"];
+        post?: never;
+        /**
+         * Deletes an annotation config, whichever projects use it
+         * @description Annotations that were made with it stay. A credential that is bound to projects may not.
+         */
+        delete: operations["deleteAnnotationConfig"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/document_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Annotates documents that spans retrieved
+         * @description An annotation of the same document, name and identifier is replaced. What is answered with 200 is stored.
+         */
+        post: operations["annotateSpanDocuments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects": {
         parameters: {
             query?: never;
@@ -528,6 +598,118 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_identifier}/annotation_configs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the annotation configs that a project uses, newest first */
+        get: operations["getProjectAnnotationConfigs"];
+        /** Has a project use these annotation configs and no others */
+        put: operations["setProjectAnnotationConfigs"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_identifier}/annotation_configs/{config_identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Has a project use an annotation config beside those that it uses already */
+        put: operations["assignAnnotationConfigToProject"];
+        post?: never;
+        /** Has a project use an annotation config no longer */
+        delete: operations["unassignAnnotationConfigFromProject"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_identifier}/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Puts a project under a retention policy */
+        patch: operations["setProjectRetentionPolicy"];
+        trace?: never;
+    };
+    "/v1/projects/{project_identifier}/session_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists annotations of the sessions of a project, newest first */
+        get: operations["listSessionAnnotationsBySessionIds"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes annotations of the sessions of a project, notes among them
+         * @description Administrators delete everybody's, others their own.
+         */
+        delete: operations["deleteSessionAnnotations"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_identifier}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the sessions of a project */
+        get: operations["listProjectSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_identifier}/span_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists annotations of the spans of a project, newest first */
+        get: operations["listSpanAnnotationsBySpanIds"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes annotations of the spans of a project, notes among them
+         * @description Administrators delete everybody's, others their own.
+         */
+        delete: operations["deleteSpanAnnotations"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project_identifier}/spans": {
         parameters: {
             query?: never;
@@ -538,7 +720,12 @@ export interface paths {
         /** Lists the spans of a project */
         get: operations["getSpans"];
         put?: never;
-        post?: never;
+        /**
+         * Stores spans
+         * @description All of them or none: when one cannot be stored, or is there already, the answer is 400 and says which. On 202 they
+         *     are committed. A project that is named and not there is made.
+         */
+        post: operations["createSpans"];
         delete?: never;
         options?: never;
         head?: never;
@@ -566,6 +753,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_identifier}/trace_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists annotations of the traces of a project, newest first */
+        get: operations["listTraceAnnotationsByTraceIds"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes annotations of the traces of a project, notes among them
+         * @description Administrators delete everybody's, others their own.
+         */
+        delete: operations["deleteTraceAnnotations"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project_identifier}/traces": {
         parameters: {
             query?: never;
@@ -577,7 +785,12 @@ export interface paths {
         get: operations["listProjectTraces"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Deletes the traces of a project that started within a time range
+         * @description They go oldest first, beside ingest; the answer comes when they are gone. A request that is cut off leaves whole
+         *     traces behind.
+         */
+        delete: operations["deleteProjectTraces"];
         options?: never;
         head?: never;
         patch?: never;
@@ -595,6 +808,162 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Annotates sessions
+         * @description An annotation of the same session, name and identifier is replaced. What is answered with 200 is stored.
+         */
+        post: operations["annotateSessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session_notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a note to a session */
+        post: operations["createSessionNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deletes sessions with their traces
+         * @description Identifiers that name nothing are passed over.
+         */
+        post: operations["deleteSessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session_identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a session by global id or by the id that the application gave it */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a session with its traces
+         * @description An id of the application's that sessions of several projects have is refused with 409: only a global id says which.
+         */
+        delete: operations["deleteSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/span_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Annotates spans
+         * @description An annotation of the same span, name and identifier is replaced. What is answered with 200 is stored.
+         */
+        post: operations["annotateSpans"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/span_notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a note to a span */
+        post: operations["createSpanNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/spans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Query spans as tables
+         * @description Answers `multipart/mixed`, one part of JSON for each query: a table with its schema, as data frames are written.
+         */
+        post: operations["querySpans"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/spans/{span_identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a span
+         * @description Its trace and the spans below it stay, unless it was the last of its trace. An OpenTelemetry id that several spans
+         *     have is refused with 409: only a global id says which.
+         */
+        delete: operations["deleteSpan"];
         options?: never;
         head?: never;
         patch?: never;
@@ -636,6 +1005,83 @@ export interface paths {
          * @description It is refused from this moment on, for good.
          */
         delete: operations["deleteSystemApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/trace_annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Annotates traces
+         * @description An annotation of the same trace, name and identifier is replaced. What is answered with 200 is stored.
+         */
+        post: operations["annotateTraces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/trace_notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a note to a trace */
+        post: operations["createTraceNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Moves traces to another project
+         * @description Their spans and all that was said of them keep their ids; their sessions are those of the same name there.
+         */
+        post: operations["transferTraces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/traces/{trace_identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a trace with its spans
+         * @description An OpenTelemetry id that traces of several projects have is refused with 409: only a global id says which.
+         */
+        delete: operations["deleteTrace"];
         options?: never;
         head?: never;
         patch?: never;
@@ -972,6 +1418,43 @@ export interface components {
             /** @description Where the next page begins; null at the end. */
             nextCursor: string | null;
         };
+        /** @description A batch of annotations. */
+        AnnotateSessionsRequestBody: {
+            /** @description At most 10,000. */
+            data: components["schemas"]["SessionAnnotationData"][];
+        };
+        /** @description A batch of annotations. */
+        AnnotateSpanDocumentsRequestBody: {
+            /** @description At most 10,000. */
+            data: components["schemas"]["SpanDocumentAnnotationData"][];
+        };
+        /** @description A batch of annotations. */
+        AnnotateSpansRequestBody: {
+            /** @description At most 10,000. */
+            data: components["schemas"]["SpanAnnotationData"][];
+        };
+        /** @description A batch of annotations. */
+        AnnotateTracesRequestBody: {
+            /** @description At most 10,000. */
+            data: components["schemas"]["TraceAnnotationData"][];
+        };
+        /** @description An annotation config with its id. */
+        AnnotationConfig: components["schemas"]["CreateAnnotationConfigData"] & {
+            /** @description Global id; its type is that of the config. */
+            id: string;
+        };
+        /** @description A judgement: in a word, as a number, in sentences. */
+        AnnotationResult: {
+            /** @description In sentences. */
+            explanation?: string | null;
+            /** @description In a word. */
+            label?: string | null;
+            /**
+             * Format: double
+             * @description As a number.
+             */
+            score?: number | null;
+        };
         /** @description A key without its secret. */
         ApiKey: {
             /** Format: date-time */
@@ -1065,6 +1548,46 @@ export interface components {
             /** @description `user`, `api_key`, `session`, `project` or `alert_destination`. */
             type: string;
         };
+        /** @description Asks for one of several labels. */
+        CategoricalAnnotationConfigData: {
+            /** @description Free text. */
+            description?: string | null;
+            /** @description Unique name; not `note`. */
+            name: string;
+            /** @description Which scores are the better ones. */
+            optimization_direction: components["schemas"]["OptimizationDirection"];
+            /** @description The labels, each once; at most 1000. */
+            values: components["schemas"]["CategoricalAnnotationValue"][];
+        };
+        /** @description One of the labels to choose from. */
+        CategoricalAnnotationValue: {
+            /** @description The label. */
+            label: string;
+            /**
+             * Format: double
+             * @description The score that it stands for.
+             */
+            score?: number | null;
+        };
+        /** @description Asks for a number. */
+        ContinuousAnnotationConfigData: {
+            /** @description Free text. */
+            description?: string | null;
+            /**
+             * Format: double
+             * @description The lowest score.
+             */
+            lower_bound?: number | null;
+            /** @description Unique name; not `note`. */
+            name: string;
+            /** @description Which scores are the better ones. */
+            optimization_direction: components["schemas"]["OptimizationDirection"];
+            /**
+             * Format: double
+             * @description The highest score; above the lowest.
+             */
+            upper_bound?: number | null;
+        };
         /** @description Requests from a country. */
         CountryUsage: {
             /** @description ISO 3166-1 alpha-2; null for addresses that the database does not know. */
@@ -1090,6 +1613,17 @@ export interface components {
             /** @description Where a webhook goes: `http` or `https`. */
             url?: string | null;
         };
+        /** @description An annotation config, by its `type`. */
+        CreateAnnotationConfigData: (components["schemas"]["CategoricalAnnotationConfigData"] & {
+            /** @enum {string} */
+            type: "CATEGORICAL";
+        }) | (components["schemas"]["ContinuousAnnotationConfigData"] & {
+            /** @enum {string} */
+            type: "CONTINUOUS";
+        }) | (components["schemas"]["FreeformAnnotationConfigData"] & {
+            /** @enum {string} */
+            type: "FREEFORM";
+        });
         /** @description What makes a key. */
         CreateApiKeyRequestBody: {
             data: components["schemas"]["ApiKeyData"];
@@ -1129,6 +1663,29 @@ export interface components {
             /** @description Unique name. */
             name: string;
         };
+        /** @description A note. */
+        CreateSessionNoteRequestBody: {
+            data: components["schemas"]["SessionNoteData"];
+        };
+        /** @description A note. */
+        CreateSpanNoteRequestBody: {
+            data: components["schemas"]["SpanNoteData"];
+        };
+        /** @description Spans to be stored. */
+        CreateSpansRequestBody: {
+            data: components["schemas"]["NewSpanData"][];
+        };
+        /** @description What became of the spans. */
+        CreateSpansResponseBody: {
+            /** @description Spans that are stored now. */
+            total_queued: number;
+            /** @description Spans in the request. */
+            total_received: number;
+        };
+        /** @description A note. */
+        CreateTraceNoteRequestBody: {
+            data: components["schemas"]["TraceNoteData"];
+        };
         /** @description A new user. */
         CreateUserData: {
             /**
@@ -1167,6 +1724,14 @@ export interface components {
             key: string;
         };
         /** @description `data` around one thing. */
+        DataBody_AnnotationConfig: {
+            /** @description An annotation config with its id. */
+            data: components["schemas"]["CreateAnnotationConfigData"] & {
+                /** @description Global id; its type is that of the config. */
+                id: string;
+            };
+        };
+        /** @description `data` around one thing. */
         DataBody_CreatedApiKey: {
             /** @description A key that was just made, with its secret: shown here and never again. */
             data: components["schemas"]["ApiKey"] & {
@@ -1175,6 +1740,14 @@ export interface components {
                  * @description The secret.
                  */
                 key: string;
+            };
+        };
+        /** @description `data` around one thing. */
+        DataBody_InsertedAnnotation: {
+            /** @description An annotation that was written. */
+            data: {
+                /** @description Global id. */
+                id: string;
             };
         };
         /** @description `data` around one thing. */
@@ -1187,6 +1760,45 @@ export interface components {
                 id: string;
                 /** @description Unique name. */
                 name: string;
+            };
+        };
+        /** @description `data` around one thing. */
+        DataBody_ProjectRetentionPolicyData: {
+            /** @description The retention policy of a project. */
+            data: {
+                /** @description Null for the default policy. */
+                policy_id: string | null;
+                project_id: string;
+            };
+        };
+        /** @description `data` around one thing. */
+        DataBody_SessionData: {
+            /** @description A session. */
+            data: {
+                /** Format: date-time */
+                end_time: string;
+                id: string;
+                project_id: string;
+                /** @description The name that the application gave it. */
+                session_id: string;
+                /** Format: date-time */
+                start_time: string;
+                /** Format: int64 */
+                token_count_completion: number;
+                /** Format: int64 */
+                token_count_prompt: number;
+                /** Format: int64 */
+                token_count_total: number;
+                /** @description Its traces, earliest first. */
+                traces: components["schemas"]["SessionTraceData"][];
+            };
+        };
+        /** @description `data` around one thing. */
+        DataBody_TransferTracesData: {
+            /** @description What was moved. */
+            data: {
+                destination_project_id: string;
+                transferred_trace_count: number;
             };
         };
         /** @description `data` around one thing. */
@@ -1228,6 +1840,13 @@ export interface components {
             }[];
         };
         /** @description `data` around one thing. */
+        DataBody_Vec_InsertedAnnotation: {
+            data: {
+                /** @description Global id. */
+                id: string;
+            }[];
+        };
+        /** @description `data` around one thing. */
         DataBody_Vec_SessionView: {
             data: {
                 /** Format: date-time */
@@ -1254,12 +1873,50 @@ export interface components {
                 auth_method: string;
             };
         };
+        /** @description Which sessions to delete. */
+        DeleteSessionsRequestBody: {
+            /** @description Either global ids or ids of the application's, 1000 at most. */
+            session_identifiers: string[];
+        };
+        /** @description A span that is there already. */
+        DuplicateSpan: {
+            span_id: string;
+            trace_id: string;
+        };
         /** @description A value that cannot be accepted. */
         FieldError: {
             /** @description What is wrong with it. */
             detail: string;
             /** @description Name of the field, parameter or header. */
             field: string;
+        };
+        /** @description Asks for a text. */
+        FreeformAnnotationConfigData: {
+            /** @description Free text. */
+            description?: string | null;
+            /**
+             * Format: double
+             * @description The lowest score.
+             */
+            lower_bound?: number | null;
+            /** @description Unique name; not `note`. */
+            name: string;
+            optimization_direction?: components["schemas"]["OptimizationDirection"] | null;
+            /**
+             * Format: double
+             * @description From where on a score counts as good.
+             */
+            threshold?: number | null;
+            /**
+             * Format: double
+             * @description The highest score; above the lowest.
+             */
+            upper_bound?: number | null;
+        };
+        /** @description An annotation that was written. */
+        InsertedAnnotation: {
+            /** @description Global id. */
+            id: string;
         };
         /** @description The sums of an interval. */
         IntervalUsage: components["schemas"]["UsageSums"] & {
@@ -1268,6 +1925,13 @@ export interface components {
              * @description Begin of the interval.
              */
             start: string;
+        };
+        /** @description A span that cannot be stored. */
+        InvalidSpan: {
+            /** @description What is wrong with it. */
+            error: string;
+            span_id: string;
+            trace_id: string;
         };
         /** @description A key without its secret. */
         KeyBody: {
@@ -1367,6 +2031,16 @@ export interface components {
             ingestPerMinute?: number | null;
         };
         /** @description `data` and `next_cursor`. */
+        ListBody_AnnotationConfig: {
+            /** @description The rows. */
+            data: (components["schemas"]["CreateAnnotationConfigData"] & {
+                /** @description Global id; its type is that of the config. */
+                id: string;
+            })[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
         ListBody_OtlpSpan: {
             /** @description The rows. */
             data: {
@@ -1411,6 +2085,67 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description `data` and `next_cursor`. */
+        ListBody_SessionAnnotation: {
+            /** @description The rows. */
+            data: {
+                /** @description `LLM`, `CODE` or `HUMAN`. */
+                annotator_kind: string;
+                /**
+                 * Format: date-time
+                 * @description When it was first said.
+                 */
+                created_at: string;
+                /** @description Global id. */
+                id: string;
+                /** @description Tells several annotations of one name apart. */
+                identifier: string;
+                /** @description Whatever else is known. */
+                metadata: {
+                    [key: string]: unknown;
+                };
+                /** @description What is judged. */
+                name: string;
+                /** @description The judgement. */
+                result: components["schemas"]["AnnotationResult"];
+                session_id: string;
+                /** @description `API` or `APP`. */
+                source: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last said.
+                 */
+                updated_at: string;
+                /** @description Global id of who said it; null if nobody is known. */
+                user_id: string | null;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_SessionData: {
+            /** @description The rows. */
+            data: {
+                /** Format: date-time */
+                end_time: string;
+                id: string;
+                project_id: string;
+                /** @description The name that the application gave it. */
+                session_id: string;
+                /** Format: date-time */
+                start_time: string;
+                /** Format: int64 */
+                token_count_completion: number;
+                /** Format: int64 */
+                token_count_prompt: number;
+                /** Format: int64 */
+                token_count_total: number;
+                /** @description Its traces, earliest first. */
+                traces: components["schemas"]["SessionTraceData"][];
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
         ListBody_Span: {
             /** @description The rows. */
             data: {
@@ -1430,6 +2165,80 @@ export interface components {
                 start_time: string;
                 status_code: string;
                 status_message: string;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_SpanAnnotation: {
+            /** @description The rows. */
+            data: {
+                /** @description `LLM`, `CODE` or `HUMAN`. */
+                annotator_kind: string;
+                /**
+                 * Format: date-time
+                 * @description When it was first said.
+                 */
+                created_at: string;
+                /** @description Global id. */
+                id: string;
+                /** @description Tells several annotations of one name apart. */
+                identifier: string;
+                /** @description Whatever else is known. */
+                metadata: {
+                    [key: string]: unknown;
+                };
+                /** @description What is judged. */
+                name: string;
+                /** @description The judgement. */
+                result: components["schemas"]["AnnotationResult"];
+                /** @description `API` or `APP`. */
+                source: string;
+                span_id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last said.
+                 */
+                updated_at: string;
+                /** @description Global id of who said it; null if nobody is known. */
+                user_id: string | null;
+            }[];
+            /** @description Where the next page begins; null at the end. */
+            next_cursor: string | null;
+        };
+        /** @description `data` and `next_cursor`. */
+        ListBody_TraceAnnotation: {
+            /** @description The rows. */
+            data: {
+                /** @description `LLM`, `CODE` or `HUMAN`. */
+                annotator_kind: string;
+                /**
+                 * Format: date-time
+                 * @description When it was first said.
+                 */
+                created_at: string;
+                /** @description Global id. */
+                id: string;
+                /** @description Tells several annotations of one name apart. */
+                identifier: string;
+                /** @description Whatever else is known. */
+                metadata: {
+                    [key: string]: unknown;
+                };
+                /** @description What is judged. */
+                name: string;
+                /** @description The judgement. */
+                result: components["schemas"]["AnnotationResult"];
+                /** @description `API` or `APP`. */
+                source: string;
+                trace_id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last said.
+                 */
+                updated_at: string;
+                /** @description Global id of who said it; null if nobody is known. */
+                user_id: string | null;
             }[];
             /** @description Where the next page begins; null at the end. */
             next_cursor: string | null;
@@ -1494,6 +2303,17 @@ export interface components {
             /** @description Where the next page begins; null at the end. */
             next_cursor: string | null;
         };
+        /** @description The items of an attribute that is a list. */
+        ListItems: {
+            /** @description The list: `retrieval.documents`. */
+            key: string;
+            /** @description Columns: new name, and dotted key within an item. */
+            kwargs?: {
+                [key: string]: string;
+            } | null;
+            /** @description What stands between the items. */
+            separator?: string | null;
+        };
         /** @description What a login needs. */
         LoginRequest: {
             /** @description E-mail address; blanks around it and its case do not matter. */
@@ -1504,6 +2324,59 @@ export interface components {
              */
             password?: string;
         };
+        /** @description Ids of a span. */
+        NewSpanContext: {
+            /** @description 16 hexadecimal digits, not all zero. */
+            span_id: string;
+            /** @description 32 hexadecimal digits, not all zero. */
+            trace_id: string;
+        };
+        /** @description A span to be stored. */
+        NewSpanData: {
+            /** @description Attributes, nested or under dotted keys. */
+            attributes?: {
+                [key: string]: unknown;
+            };
+            context: components["schemas"]["NewSpanContext"];
+            /**
+             * Format: date-time
+             * @description With an offset.
+             */
+            end_time: string;
+            events?: components["schemas"]["NewSpanEvent"][];
+            /** @description Not used: a span is known by its context. */
+            id?: string;
+            name: string;
+            /** @description OpenTelemetry id of the parent; null for a root. */
+            parent_id?: string | null;
+            /** @description `LLM`, `CHAIN`, `TOOL`, …; it stands for the attribute `openinference.span.kind`, which is passed over. */
+            span_kind: string;
+            /**
+             * Format: date-time
+             * @description With an offset.
+             */
+            start_time: string;
+            /** @description `OK`, `ERROR` or `UNSET`; anything else is unset. */
+            status_code: string;
+            status_message?: string;
+        };
+        /** @description Something that happened during a span. */
+        NewSpanEvent: {
+            attributes?: {
+                [key: string]: unknown;
+            };
+            name: string;
+            /**
+             * Format: date-time
+             * @description With an offset.
+             */
+            timestamp: string;
+        };
+        /**
+         * @description Which scores are the better ones.
+         * @enum {string}
+         */
+        OptimizationDirection: "MINIMIZE" | "MAXIMIZE" | "NONE";
         /** @description A value in OTLP form: one member is set. */
         OtlpAnyValue: {
             array_value?: components["schemas"]["OtlpArrayValue"] | null;
@@ -1676,6 +2549,12 @@ export interface components {
             /** @description Unique name. */
             name: string;
         };
+        /** @description The retention policy of a project. */
+        ProjectRetentionPolicyData: {
+            /** @description Null for the default policy. */
+            policy_id: string | null;
+            project_id: string;
+        };
         /** @description Metadata of the protected resource (RFC 9728). */
         ProtectedResource: {
             authorization_servers: string[];
@@ -1683,9 +2562,59 @@ export interface components {
             resource: string;
             resource_name: string;
         };
+        /** @description A condition. */
+        QueryFilter: {
+            /** @description In the language of filters for spans. */
+            condition?: string | null;
+        };
+        /** @description Tables to make of the spans of a project. */
+        QuerySpansBody: {
+            /**
+             * Format: date-time
+             * @description Started before.
+             */
+            end_time?: string | null;
+            /**
+             * Format: int64
+             * @description The most spans of a table.
+             * @default 1000
+             */
+            limit: number | null;
+            /**
+             * @description Whether a span whose parent has not arrived is a root span.
+             * @default true
+             */
+            orphan_span_as_root_span: boolean | null;
+            /** @description The project, by name; `default` without it. */
+            project_name?: string | null;
+            /** @description One for each table. */
+            queries: components["schemas"]["SpanQuery"][];
+            /** @description Whether only root spans count. */
+            root_spans_only?: boolean | null;
+            /**
+             * Format: date-time
+             * @description Started at or after.
+             */
+            start_time?: string | null;
+            /**
+             * Format: date-time
+             * @description Another name of `end_time`.
+             */
+            stop_time?: string | null;
+        };
         /** @description Body of the readiness answer. */
         Ready: {
             storage?: components["schemas"]["StorageState"] | null;
+        };
+        /** @description Why nothing was stored. */
+        RefusedSpans: {
+            duplicate_spans: components["schemas"]["DuplicateSpan"][];
+            error: string;
+            invalid_spans: components["schemas"]["InvalidSpan"][];
+            total_duplicates: number;
+            total_invalid: number;
+            total_queued: number;
+            total_received: number;
         };
         /**
          * @description A role that a user may have.
@@ -1737,6 +2666,85 @@ export interface components {
              */
             page_size: number;
         };
+        SessionAnnotation: {
+            /** @description `LLM`, `CODE` or `HUMAN`. */
+            annotator_kind: string;
+            /**
+             * Format: date-time
+             * @description When it was first said.
+             */
+            created_at: string;
+            /** @description Global id. */
+            id: string;
+            /** @description Tells several annotations of one name apart. */
+            identifier: string;
+            /** @description Whatever else is known. */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description What is judged. */
+            name: string;
+            /** @description The judgement. */
+            result: components["schemas"]["AnnotationResult"];
+            session_id: string;
+            /** @description `API` or `APP`. */
+            source: string;
+            /**
+             * Format: date-time
+             * @description When it was last said.
+             */
+            updated_at: string;
+            /** @description Global id of who said it; null if nobody is known. */
+            user_id: string | null;
+        };
+        SessionAnnotationData: {
+            annotator_kind: ("LLM" | "CODE" | "HUMAN") & Record<string, never>;
+            /** @description Tells several annotations of one name apart. */
+            identifier?: string;
+            /** @description Whatever else is known. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What is judged. With the identifier it is unique: what is said again replaces what was said before. */
+            name: string;
+            result?: components["schemas"]["AnnotationResult"] | null;
+            session_id: string;
+        };
+        /** @description A session. */
+        SessionData: {
+            /** Format: date-time */
+            end_time: string;
+            id: string;
+            project_id: string;
+            /** @description The name that the application gave it. */
+            session_id: string;
+            /** Format: date-time */
+            start_time: string;
+            /** Format: int64 */
+            token_count_completion: number;
+            /** Format: int64 */
+            token_count_prompt: number;
+            /** Format: int64 */
+            token_count_total: number;
+            /** @description Its traces, earliest first. */
+            traces: components["schemas"]["SessionTraceData"][];
+        };
+        SessionNoteData: {
+            /** @description Replaces the note of the same identifier; without one it is a further note. */
+            identifier?: string;
+            /** @description The text. */
+            note: string;
+            session_id: string;
+        };
+        /** @description A trace within its session, in short. */
+        SessionTraceData: {
+            /** Format: date-time */
+            end_time: string;
+            id: string;
+            /** Format: date-time */
+            start_time: string;
+            trace_id: string;
+        };
         /** @description A login session. */
         SessionView: {
             /** Format: date-time */
@@ -1753,6 +2761,16 @@ export interface components {
              */
             last_used_at: string;
             user_agent?: string | null;
+        };
+        /** @description Which annotation configs a project uses. */
+        SetProjectAnnotationConfigsRequestBody: {
+            /** @description Global ids; at most 1000. */
+            annotation_config_ids: string[];
+        };
+        /** @description Which retention policy holds for a project. */
+        SetProjectRetentionPolicyRequestBody: {
+            /** @description Global id; null, or the id of the default policy, for the default policy. */
+            policy_id: string | null;
         };
         /** @description A span. */
         Span: {
@@ -1773,10 +2791,72 @@ export interface components {
             status_code: string;
             status_message: string;
         };
+        SpanAnnotation: {
+            /** @description `LLM`, `CODE` or `HUMAN`. */
+            annotator_kind: string;
+            /**
+             * Format: date-time
+             * @description When it was first said.
+             */
+            created_at: string;
+            /** @description Global id. */
+            id: string;
+            /** @description Tells several annotations of one name apart. */
+            identifier: string;
+            /** @description Whatever else is known. */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description What is judged. */
+            name: string;
+            /** @description The judgement. */
+            result: components["schemas"]["AnnotationResult"];
+            /** @description `API` or `APP`. */
+            source: string;
+            span_id: string;
+            /**
+             * Format: date-time
+             * @description When it was last said.
+             */
+            updated_at: string;
+            /** @description Global id of who said it; null if nobody is known. */
+            user_id: string | null;
+        };
+        SpanAnnotationData: {
+            annotator_kind: ("LLM" | "CODE" | "HUMAN") & Record<string, never>;
+            /** @description Tells several annotations of one name apart. */
+            identifier?: string;
+            /** @description Whatever else is known. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What is judged. With the identifier it is unique: what is said again replaces what was said before. */
+            name: string;
+            result?: components["schemas"]["AnnotationResult"] | null;
+            span_id: string;
+        };
         /** @description Ids of a span. */
         SpanContext: {
             span_id: string;
             trace_id: string;
+        };
+        SpanDocumentAnnotationData: {
+            annotator_kind: ("LLM" | "CODE" | "HUMAN") & Record<string, never>;
+            /**
+             * Format: int32
+             * @description Which of the documents that the span retrieved, from 0.
+             */
+            document_position: number;
+            /** @description Tells several annotations of one name apart. */
+            identifier?: string;
+            /** @description Whatever else is known. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What is judged. With the identifier it is unique: what is said again replaces what was said before. */
+            name: string;
+            result?: components["schemas"]["AnnotationResult"] | null;
+            span_id: string;
         };
         /** @description Something that happened during a span. */
         SpanEvent: {
@@ -1786,6 +2866,28 @@ export interface components {
             name: string;
             /** Format: date-time */
             timestamp: string;
+        };
+        SpanNoteData: {
+            /** @description Replaces the note of the same identifier; without one it is a further note. */
+            identifier?: string;
+            /** @description The text. */
+            note: string;
+            span_id: string;
+        };
+        /** @description What one table is made of. */
+        SpanQuery: {
+            concat?: components["schemas"]["ListItems"] | null;
+            explode?: components["schemas"]["ListItems"] | null;
+            filter?: components["schemas"]["QueryFilter"] | null;
+            index?: components["schemas"]["ValueKey"] | null;
+            /** @description New names of columns. */
+            rename?: {
+                [key: string]: string;
+            } | null;
+            /** @description Columns, by their new names; all there are without it. */
+            select?: {
+                [key: string]: components["schemas"]["ValueKey"];
+            } | null;
         };
         /** @description How full the database was at the last look, once a minute. */
         StorageState: {
@@ -1829,6 +2931,50 @@ export interface components {
             /** @description Always `Bearer`. */
             token_type: string;
         };
+        TraceAnnotation: {
+            /** @description `LLM`, `CODE` or `HUMAN`. */
+            annotator_kind: string;
+            /**
+             * Format: date-time
+             * @description When it was first said.
+             */
+            created_at: string;
+            /** @description Global id. */
+            id: string;
+            /** @description Tells several annotations of one name apart. */
+            identifier: string;
+            /** @description Whatever else is known. */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description What is judged. */
+            name: string;
+            /** @description The judgement. */
+            result: components["schemas"]["AnnotationResult"];
+            /** @description `API` or `APP`. */
+            source: string;
+            trace_id: string;
+            /**
+             * Format: date-time
+             * @description When it was last said.
+             */
+            updated_at: string;
+            /** @description Global id of who said it; null if nobody is known. */
+            user_id: string | null;
+        };
+        TraceAnnotationData: {
+            annotator_kind: ("LLM" | "CODE" | "HUMAN") & Record<string, never>;
+            /** @description Tells several annotations of one name apart. */
+            identifier?: string;
+            /** @description Whatever else is known. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What is judged. With the identifier it is unique: what is said again replaces what was said before. */
+            name: string;
+            result?: components["schemas"]["AnnotationResult"] | null;
+            trace_id: string;
+        };
         /** @description A trace. */
         TraceData: {
             /** Format: date-time */
@@ -1847,6 +2993,13 @@ export interface components {
             token_count_total: number;
             trace_id: string;
         };
+        TraceNoteData: {
+            /** @description Replaces the note of the same identifier; without one it is a further note. */
+            identifier?: string;
+            /** @description The text. */
+            note: string;
+            trace_id: string;
+        };
         /** @description A span within a trace, in short. */
         TraceSpanData: {
             /** Format: date-time */
@@ -1859,6 +3012,18 @@ export interface components {
             /** Format: date-time */
             start_time: string;
             status_code: string;
+        };
+        /** @description What was moved. */
+        TransferTracesData: {
+            destination_project_id: string;
+            transferred_trace_count: number;
+        };
+        /** @description Which traces to move, and where. */
+        TransferTracesRequestBody: {
+            /** @description Global id or name. */
+            destination_project_identifier: string;
+            /** @description Global ids or OpenTelemetry ids of traces of one project, 1000 at most. */
+            trace_identifiers: string[];
         };
         /** @description What can be changed about a project. */
         UpdateProjectRequestBody: {
@@ -1924,6 +3089,11 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             username: string;
+        };
+        /** @description A value of a span, by the name that filters know it by. */
+        ValueKey: {
+            /** @description `name`, `latency_ms`, `llm.model_name`, `attributes['key']`, … */
+            key: string;
         };
         /** @description Whoever calls. */
         Viewer: components["schemas"]["UserView"] | {
@@ -3628,6 +4798,428 @@ export interface operations {
             };
         };
     };
+    listAnnotationConfigs: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createAnnotationConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAnnotationConfigData"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getAnnotationConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    updateAnnotationConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAnnotationConfigData"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteAnnotationConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    annotateSpanDocuments: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whether everything must be there already. If so, the answer holds the ids; if not, it holds none, and what is said
+                 *     of something that has not arrived yet is kept for a day and applied when it arrives.
+                 */
+                sync?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotateSpanDocumentsRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_InsertedAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     getProjects: {
         parameters: {
             query?: {
@@ -3946,6 +5538,732 @@ export interface operations {
             };
         };
     };
+    getProjectAnnotationConfigs: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_AnnotationConfig"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    setProjectAnnotationConfigs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetProjectAnnotationConfigsRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_AnnotationConfig"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    assignAnnotationConfigToProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+                /** @description Global id or name */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_AnnotationConfig"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    unassignAnnotationConfigFromProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+                /** @description Global id or name */
+                config_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    setProjectRetentionPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetProjectRetentionPolicyRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_ProjectRetentionPolicyData"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listSessionAnnotationsBySessionIds: {
+        parameters: {
+            query?: {
+                session_ids?: string[];
+                /** @description With one of these identifiers. */
+                identifier?: string[];
+                /** @description With one of these names. */
+                include_annotation_names?: string[];
+                /** @description With none of these names. */
+                exclude_annotation_names?: string[];
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_SessionAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteSessionAnnotations: {
+        parameters: {
+            query?: {
+                /** @description With this name. */
+                name?: string;
+                /** @description With this identifier. */
+                identifier?: string;
+                /** @description By this kind of annotator. */
+                annotator_kind?: "LLM" | "CODE" | "HUMAN";
+                /** @description First said at or after. */
+                start_time?: string;
+                /** @description First said before. */
+                end_time?: string;
+                /** @description Whether annotations of any time are meant; without it both ends of a time range are demanded. */
+                delete_all?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listProjectSessions: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page; of more than 1000, 1000 are returned. */
+                limit?: number;
+                /** @description Direction. */
+                order?: "asc" | "desc";
+                /** @description A filter expression; not supported by this version. */
+                filter?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_SessionData"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    listSpanAnnotationsBySpanIds: {
+        parameters: {
+            query?: {
+                span_ids?: string[];
+                /** @description With one of these identifiers. */
+                identifier?: string[];
+                /** @description With one of these names. */
+                include_annotation_names?: string[];
+                /** @description With none of these names. */
+                exclude_annotation_names?: string[];
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_SpanAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteSpanAnnotations: {
+        parameters: {
+            query?: {
+                /** @description With this name. */
+                name?: string;
+                /** @description With this identifier. */
+                identifier?: string;
+                /** @description By this kind of annotator. */
+                annotator_kind?: "LLM" | "CODE" | "HUMAN";
+                /** @description First said at or after. */
+                start_time?: string;
+                /** @description First said before. */
+                end_time?: string;
+                /** @description Whether annotations of any time are meant; without it both ends of a time range are demanded. */
+                delete_all?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     getSpans: {
         parameters: {
             query?: {
@@ -4038,6 +6356,89 @@ export interface operations {
             };
         };
     };
+    createSpans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSpansRequestBody"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreateSpansResponseBody"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedSpans"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     spanSearch: {
         parameters: {
             query?: {
@@ -4124,6 +6525,159 @@ export interface operations {
             };
         };
     };
+    listTraceAnnotationsByTraceIds: {
+        parameters: {
+            query?: {
+                trace_ids?: string[];
+                /** @description With one of these identifiers. */
+                identifier?: string[];
+                /** @description With one of these names. */
+                include_annotation_names?: string[];
+                /** @description With none of these names. */
+                exclude_annotation_names?: string[];
+                /** @description Where the page begins, from the page before. */
+                cursor?: string;
+                /** @description Rows of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBody_TraceAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteTraceAnnotations: {
+        parameters: {
+            query?: {
+                /** @description With this name. */
+                name?: string;
+                /** @description With this identifier. */
+                identifier?: string;
+                /** @description By this kind of annotator. */
+                annotator_kind?: "LLM" | "CODE" | "HUMAN";
+                /** @description First said at or after. */
+                start_time?: string;
+                /** @description First said before. */
+                end_time?: string;
+                /** @description Whether annotations of any time are meant; without it both ends of a time range are demanded. */
+                delete_all?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     listProjectTraces: {
         parameters: {
             query?: {
@@ -4149,7 +6703,7 @@ export interface operations {
                 min_latency_ms?: number;
                 /** @description At most this long. */
                 max_latency_ms?: number;
-                /** @description A filter expression; not supported by this version. */
+                /** @description What must hold for a trace, in the language of filters: `error_count > 0 and 'timeout' in output`. */
                 filter?: string;
             };
             header?: never;
@@ -4214,6 +6768,74 @@ export interface operations {
             };
         };
     };
+    deleteProjectTraces: {
+        parameters: {
+            query: {
+                /** @description Started at or after. */
+                start_time: string;
+                /** @description Started before. */
+                end_time: string;
+            };
+            header?: never;
+            path: {
+                /** @description Global id or name */
+                project_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     getServer: {
         parameters: {
             query?: never;
@@ -4230,6 +6852,612 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    annotateSessions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whether everything must be there already. If so, the answer holds the ids; if not, it holds none, and what is said
+                 *     of something that has not arrived yet is kept for a day and applied when it arrives.
+                 */
+                sync?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotateSessionsRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_InsertedAnnotation"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createSessionNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSessionNoteRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_InsertedAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteSessionsRequestBody"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id, or the application's */
+                session_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_SessionData"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id, or the application's */
+                session_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    annotateSpans: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whether everything must be there already. If so, the answer holds the ids; if not, it holds none, and what is said
+                 *     of something that has not arrived yet is kept for a day and applied when it arrives.
+                 */
+                sync?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotateSpansRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_InsertedAnnotation"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createSpanNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSpanNoteRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_InsertedAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    querySpans: {
+        parameters: {
+            query?: {
+                /** @description The project, by global id or name; before the one of the body. */
+                project_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuerySpansBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "multipart/mixed": string;
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteSpan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id, or OpenTelemetry span id */
+                span_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Too many requests of this credential */
             429: {
@@ -4399,6 +7627,285 @@ export interface operations {
                 content?: never;
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    annotateTraces: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whether everything must be there already. If so, the answer holds the ids; if not, it holds none, and what is said
+                 *     of something that has not arrived yet is kept for a day and applied when it arrives.
+                 */
+                sync?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotateTracesRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_Vec_InsertedAnnotation"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    createTraceNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateTraceNoteRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_InsertedAnnotation"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    transferTraces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferTracesRequestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataBody_TransferTracesData"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests of this credential */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    deleteTrace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global id, or OpenTelemetry trace id */
+                trace_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    /** @description The challenge (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The credential does not reach */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
