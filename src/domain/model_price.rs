@@ -80,21 +80,48 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
     })
 }
 
-/// How much a pattern says: letters that must be there, ends that are fixed, and how little it leaves open.
+/// How much a pattern says: letters that must be there, ends that are fixed, and how little it leaves open. What may be
+/// missing (`a?`, `(..)*`) says nothing.
 fn specificity(pattern: &str) -> (usize, usize, Reverse<usize>) {
-    let mut rest = pattern.strip_prefix("(?i)").unwrap_or(pattern).chars();
-    let (mut letters, mut ends, mut open, mut in_class) = (0, 0, 0, false);
+    let mut rest = pattern.chars().peekable();
+    let (mut letters, mut ends, mut open, mut in_class) = (0_usize, 0_usize, 0_usize, false);
+    let mut groups = Vec::new();
+    // Letters before what a quantifier would be about.
+    let mut before = 0;
     while let Some(c) = rest.next() {
         match c {
-            '\\' => letters += usize::from(rest.next().is_some_and(|next| !next.is_alphanumeric())),
+            '\\' => {
+                before = letters;
+                letters += usize::from(rest.next().is_some_and(|next| !next.is_alphanumeric()));
+            }
             ']' if in_class => in_class = false,
             _ if in_class => {}
-            '[' => (in_class, open) = (true, open + 1),
+            '[' => {
+                (in_class, open, before) = (true, open + 1, letters);
+            }
+            '(' => {
+                groups.push(letters);
+                if rest.next_if_eq(&'?').is_some() {
+                    // Flags, or the mark of a group that is not remembered; a group of flags alone ends at once.
+                    while rest.next_if(|c| !matches!(c, ':' | ')')).is_some() {}
+                    rest.next_if_eq(&':');
+                }
+            }
+            ')' => before = groups.pop().unwrap_or(0),
             '^' | '$' => ends += 1,
-            '.' | '*' => open += 2,
-            '+' | '?' | '{' | '|' => open += 1,
-            '(' | ')' | '}' => {}
-            _ => letters += 1,
+            '.' => (open, before) = (open + 2, letters),
+            '*' => (open, letters) = (open + 2, before),
+            '?' => (open, letters) = (open + 1, before.min(letters)),
+            '+' | '|' => open += 1,
+            '{' => {
+                open += 1;
+                while rest.next_if(|c| *c != '}').is_some() {}
+            }
+            '}' => {}
+            _ => {
+                before = letters;
+                letters += 1;
+            }
         }
     }
     (letters, ends, Reverse(open))
