@@ -233,11 +233,13 @@ impl Walk<'_> {
         for argument in field["args"].as_array().unwrap() {
             let is_needed = argument["type"]["kind"] == "NON_NULL" && argument["defaultValue"].is_null();
             let value = match (owner, name, text(argument, "name")) {
-                ("Query", "node", "id") => json!(self.node),
-                (_, _, "traceId") => json!(self.target.trace),
-                (_, _, "spanId") => json!(self.target.span),
-                (_, "getProjectByName", "name") => json!(self.target.name),
-                (_, _, "first") => json!(5),
+                ("Query", "node", "id") => json!(self.node).to_string(),
+                (_, _, "traceId") => json!(self.target.trace).to_string(),
+                (_, _, "spanId") => json!(self.target.span).to_string(),
+                (_, "getProjectByName", "name") => json!(self.target.name).to_string(),
+                (_, _, "first") => "5".to_owned(),
+                // The days of the spans that tests send.
+                (_, _, "timeRange") => "{start: \"2026-05-28T00:00:00Z\", end: \"2026-05-30T00:00:00Z\"}".to_owned(),
                 _ if !is_needed => continue,
                 (.., argument) => panic!("{owner}.{name}({argument}): how is it filled in?"),
             };
