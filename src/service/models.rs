@@ -70,8 +70,20 @@ fn catalogue() -> Result<Vec<NewModel>> {
 /// Writes the built-in prices, unless those of this version are written already, and reads all prices.
 pub async fn sow(db: &Db, prices: &Prices, now: UnixNanos) -> Result<()> {
     let digest = hex::encode(&Sha256::digest(CATALOGUE.as_bytes())[..16]);
+    // Looked at before anything is locked: most starts find them written.
+    let is_written = {
+        let mut reader = db.read().await?;
+        store::models::catalogue(reader.conn()).await? == digest
+    };
+    if !is_written {
+        write(db, &digest, now).await?;
+    }
+    read(db, prices).await
+}
+
+async fn write(db: &Db, digest: &str, now: UnixNanos) -> Result<()> {
     let mut tx = db.begin().await?;
-    if store::models::set_catalogue(tx.conn(), &digest).await? {
+    if store::models::set_catalogue(tx.conn(), digest).await? {
         for model in catalogue()? {
             store::models::put_built_in(tx.conn(), &model, now).await?;
         }
@@ -79,7 +91,7 @@ pub async fn sow(db: &Db, prices: &Prices, now: UnixNanos) -> Result<()> {
         store::models::bump(tx.conn(), now).await?;
         tx.commit().await?;
     }
-    read(db, prices).await
+    Ok(())
 }
 
 async fn read(db: &Db, prices: &Prices) -> Result<()> {

@@ -195,6 +195,11 @@ pub async fn delete_stale_built_in(conn: Conn<'_>, now: UnixNanos) -> Result<()>
     Ok(())
 }
 
+/// Returns the digest of the catalogue that is written; empty before the first.
+pub async fn catalogue(conn: Conn<'_>) -> Result<String> {
+    Ok(on!(conn, |c| sqlx::query_scalar(sql!("SELECT catalogue FROM price_state WHERE id = 1")).fetch_one(c).await)?)
+}
+
 /// Notes which catalogue is written; `false` when it was already. Others that do the same wait for the transaction.
 pub async fn set_catalogue(conn: Conn<'_>, digest: &str) -> Result<bool> {
     let rows =
