@@ -316,6 +316,8 @@ fn aimed(mutation: &str, other: &Realm) -> Option<String> {
             format!("deleteUserApiKey(input: {{id: \"{}\"}}) {{ apiKeyId }}", key_node.replace("U3lzdGVt", "VXNlcl9f"))
         }
         "patchViewer" | "createUser" | "patchUser" | "deleteUsers" | "endSessions" => return None,
+        // Prices are of no project: who is bound changes none (`costs`).
+        "createModel" | "updateModel" | "deleteModel" => return None,
         _ => panic!("{mutation}: how is it aimed at what is of another project?"),
     })
 }
