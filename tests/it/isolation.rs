@@ -511,6 +511,8 @@ fn aimed(mutation: &str, other: &Realm) -> Option<String> {
             .to_owned(),
         "createModel" | "updateModel" | "deleteModel" => return None,
         "patchViewer" | "createUser" | "patchUser" | "deleteUsers" | "endSessions" => return None,
+        // Prices are of no project: who is bound changes none (`costs`).
+        "createModel" | "updateModel" | "deleteModel" => return None,
         _ => panic!("{mutation}: how is it aimed at what is of another project?"),
     })
 }
