@@ -247,6 +247,56 @@ fn share_limits(db: &Db, limiter: &KeyLimiter, tracker: &TaskTracker, stop: &Can
     });
 }
 
+/// Returns how the API behaves.
+fn api_options(config: &Config) -> ApiOptions {
+    let auth = &config.auth;
+    ApiOptions {
+        root_path: config.http.root_path.clone(),
+        public_url: config.http.public_url(),
+        trusted_proxies: TrustedProxies::new(&config.http.trusted_proxies),
+        origins: OriginOptions {
+            allowed: config.http.allowed_origins.clone(),
+            trusted: auth.csrf_trusted_origins.clone(),
+            root_url: config.http.root_url.as_ref().map(ToString::to_string),
+        },
+        cookies: CookieOptions {
+            path: auth.cookies_path.clone(),
+            secure: auth.use_secure_cookies || config.tls.for_http(),
+        },
+        body_limits: BodyLimits {
+            compressed: config.http.max_request_body_bytes,
+            decompressed: config.http.max_decompressed_body_bytes,
+        },
+        support_email: config.http.support_email.clone(),
+    }
+}
+
+/// Starts the jobs that remove what is over: rows of deleted projects, old records of requests, old traces.
+fn remove_what_is_over(
+    db: &Db,
+    clock: &Clock,
+    retention: jobs::access_log::Retention,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let of = || (db.clone(), clock.clone());
+    let own = of();
+    jobs::every(tracker, stop, "housekeeping", jobs::housekeeping::INTERVAL, move || {
+        let (db, clock) = own.clone();
+        async move { jobs::housekeeping::run(&db, &clock).await }
+    });
+    let own = of();
+    jobs::every(tracker, stop, "access log", jobs::access_log::INTERVAL, move || {
+        let (db, clock) = own.clone();
+        async move { jobs::access_log::run(&db, &clock, retention).await }
+    });
+    let own = of();
+    jobs::every(tracker, stop, "retention", jobs::retention::INTERVAL, move || {
+        let (db, clock) = own.clone();
+        async move { jobs::retention::run(&db, &clock).await }
+    });
+}
+
 impl App {
     /// Starts everything but the listeners.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self> {
@@ -286,25 +336,7 @@ impl App {
         let (db_of, clock_of) = (db.clone(), clock.clone());
         let services = Services::new(db_of, clock_of, authenticator, passwords, ingest, post, settings);
         welcome::greet_administrators(&services, seeded.new_admins);
-        let options = ApiOptions {
-            root_path: config.http.root_path.clone(),
-            public_url: config.http.public_url(),
-            trusted_proxies: TrustedProxies::new(&config.http.trusted_proxies),
-            origins: OriginOptions {
-                allowed: config.http.allowed_origins.clone(),
-                trusted: auth.csrf_trusted_origins.clone(),
-                root_url: config.http.root_url.as_ref().map(ToString::to_string),
-            },
-            cookies: CookieOptions {
-                path: auth.cookies_path.clone(),
-                secure: auth.use_secure_cookies || config.tls.for_http(),
-            },
-            body_limits: BodyLimits {
-                compressed: config.http.max_request_body_bytes,
-                decompressed: config.http.max_decompressed_body_bytes,
-            },
-            support_email: config.http.support_email.clone(),
-        };
+        let options = api_options(config);
         let recording = recording(config)?;
         let records = services.auth_enabled() && (recording.usage || recording.log);
         let (recorder, recorder_task) = Recorder::start(db.clone(), recording);
@@ -320,23 +352,9 @@ impl App {
         };
         let router = api::router(&services, options, metering);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (job_db, job_clock, job_clock_of_log) = (db.clone(), clock.clone(), clock.clone());
-        jobs::every(&tracker, &stop, "housekeeping", jobs::housekeeping::INTERVAL, move || {
-            let (db, clock) = (job_db.clone(), job_clock.clone());
-            async move { jobs::housekeeping::run(&db, &clock).await }
-        });
         let retention = retention(config);
-        let (log_db, log_clock) = (db.clone(), job_clock_of_log);
-        jobs::every(&tracker, &stop, "access log", jobs::access_log::INTERVAL, move || {
-            let (db, clock) = (log_db.clone(), log_clock.clone());
-            async move { jobs::access_log::run(&db, &clock, retention).await }
-        });
         jobs::annotations::start(&services, &tracker, &stop);
-        let (old_db, old_clock) = (db.clone(), clock.clone());
-        jobs::every(&tracker, &stop, "retention", jobs::retention::INTERVAL, move || {
-            let (db, clock) = (old_db.clone(), old_clock.clone());
-            async move { jobs::retention::run(&db, &clock).await }
-        });
+        remove_what_is_over(&db, &clock, retention, &tracker, &stop);
         jobs::costs::start(&services, &tracker, &stop);
         own_telemetry::watch_storage(&services, &tracker, &stop).await?;
         if services.auth_enabled() {

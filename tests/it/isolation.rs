@@ -135,17 +135,24 @@ async fn snapshot(app: &TestApp, realm: &Realm) -> Vec<Value> {
     seen
 }
 
-/// How an operation is asked for what a name and ids stand for: path and body, with `{project}`, `{key}`, `{span}`,
-/// `{trace}` and `{name}` to be filled in.
-fn cases(method: &str, path: &str) -> Vec<(String, Option<Value>)> {
-    let at = |path: &str| vec![(path.to_owned(), None)];
-    let with = |path: &str, body: Value| vec![(path.to_owned(), Some(body))];
+type Case = (String, Option<Value>);
+
+fn at(path: &str) -> Vec<Case> {
+    vec![(path.to_owned(), None)]
+}
+
+fn with(path: &str, body: Value) -> Vec<Case> {
+    vec![(path.to_owned(), Some(body))]
+}
+
+/// [`cases`] of annotations and of their configs.
+fn annotation_cases(method: &str, path: &str) -> Option<Vec<Case>> {
     let of_each = |kind: &str| match kind {
-        "session" => "session of {name}",
+        "session" => "talk in {name}",
         "trace" => "{trace}",
         _ => "{span}",
     };
-    match (method, path) {
+    Some(match (method, path) {
         ("GET", path) if path.ends_with("_annotations") => {
             let kind = path.rsplit('/').next().unwrap().trim_end_matches("_annotations");
             let path = path.replace("{project_identifier}", "{project}");
@@ -177,6 +184,17 @@ fn cases(method: &str, path: &str) -> Vec<(String, Option<Value>)> {
         ("PUT", "/v1/projects/{project_identifier}/annotation_configs") => {
             with("/v1/projects/{project}/annotation_configs", json!({"annotation_config_ids": []}))
         }
+        _ => return None,
+    })
+}
+
+/// How an operation is asked for what a name and ids stand for: path and body, with `{project}`, `{key}`, `{span}`,
+/// `{trace}` and `{name}` to be filled in.
+fn cases(method: &str, path: &str) -> Vec<Case> {
+    if let Some(cases) = annotation_cases(method, path) {
+        return cases;
+    }
+    match (method, path) {
         ("DELETE", "/v1/projects/{project_identifier}/traces") => {
             at("/v1/projects/{project}/traces?start_time=2020-01-01T00:00:00Z&end_time=2100-01-01T00:00:00Z")
         }
@@ -509,10 +527,9 @@ fn aimed(mutation: &str, other: &Realm) -> Option<String> {
         "deleteProjectTraceRetentionPolicy" => "deleteProjectTraceRetentionPolicy(
                  input: {id: \"UHJvamVjdFRyYWNlUmV0ZW50aW9uUG9saWN5OjE=\"}) { node { id name } }"
             .to_owned(),
-        "createModel" | "updateModel" | "deleteModel" => return None,
-        "patchViewer" | "createUser" | "patchUser" | "deleteUsers" | "endSessions" => return None,
-        // Prices are of no project: who is bound changes none (`costs`).
-        "createModel" | "updateModel" | "deleteModel" => return None,
+        // People and prices are of no project: who is bound changes none (`costs`).
+        "patchViewer" | "createUser" | "patchUser" | "deleteUsers" | "endSessions" | "createModel" | "updateModel"
+        | "deleteModel" => return None,
         _ => panic!("{mutation}: how is it aimed at what is of another project?"),
     })
 }
