@@ -215,7 +215,7 @@ impl<'t> Checker<'t> {
             ([], _) => Self::error(at, format!("this is {} as a whole; compare one of its values", entity.noun())),
             (["attributes", path @ ..], Entity::Span) if !path.is_empty() => self.attribute_at(place, &owned(path), at),
             ([member], _) if names::meaning(entity, depth, member).is_some() => {
-                let meaning = names::meaning(entity, depth, member).unwrap_or(Meaning::Zero);
+                let meaning = names::meaning(entity, depth, member).unwrap_or(Meaning::NoNumber);
                 Ok(Self::meant(meaning, place))
             }
             _ => {
@@ -240,7 +240,6 @@ impl<'t> Checker<'t> {
             Meaning::RootAttribute(key) => attribute(key, Via::FirstRoot),
             Meaning::LastRootAttribute(key) => attribute(key, Via::LastRoot),
             Meaning::Search(key) => Kind::Search(key),
-            Meaning::Zero => Kind::Number(Number::Literal(0.0)),
             Meaning::NoNumber => Kind::NoNumber,
             Meaning::NoText => Kind::NoText,
             Meaning::NoTruth => Kind::Truth(Cond::Unknown),

@@ -25,6 +25,8 @@ pub(crate) struct SpanRow {
     pub(crate) end: i64,
     pub(crate) prompt: Option<i64>,
     pub(crate) completion: Option<i64>,
+    /// What its prompt and its completion cost.
+    pub(crate) cost: (f64, f64),
     pub(crate) attributes: Map<String, Value>,
 }
 
@@ -42,6 +44,8 @@ pub(crate) struct GroupRow {
     pub(crate) errors: i64,
     pub(crate) prompt: i64,
     pub(crate) completion: i64,
+    /// What prompts and completions cost.
+    pub(crate) cost: (f64, f64),
 }
 
 /// An annotation.
@@ -71,6 +75,16 @@ enum Row<'w> {
     Trace(&'w GroupRow),
     Session(&'w GroupRow),
     Annotation(&'w AnnotationRow),
+}
+
+impl Row<'_> {
+    fn cost(self) -> Option<(f64, f64)> {
+        match self {
+            Row::Span(span) => Some(span.cost),
+            Row::Trace(group) | Row::Session(group) => Some(group.cost),
+            Row::Annotation(_) => None,
+        }
+    }
 }
 
 impl World {
@@ -365,6 +379,9 @@ impl<'w> View<'w> {
             (NumberField::SumPromptTokens, Row::Trace(g) | Row::Session(g)) => Some(whole(g.prompt)),
             (NumberField::SumCompletionTokens, Row::Trace(g) | Row::Session(g)) => Some(whole(g.completion)),
             (NumberField::SumTotalTokens, Row::Trace(g) | Row::Session(g)) => Some(whole(g.prompt + g.completion)),
+            (NumberField::PromptCost, row) => row.cost().map(|(prompt, _)| prompt),
+            (NumberField::CompletionCost, row) => row.cost().map(|(_, completion)| completion),
+            (NumberField::TotalCost, row) => row.cost().map(|(prompt, completion)| prompt + completion),
             (NumberField::ErrorCount, Row::Trace(g) | Row::Session(g)) => Some(whole(g.errors)),
             (NumberField::SpanCount, Row::Trace(g) | Row::Session(g)) => Some(whole(g.spans)),
             (NumberField::LlmSpanCount, _) => kind("LLM"),

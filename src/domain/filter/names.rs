@@ -9,7 +9,7 @@ pub(super) enum Entity {
     Trace,
     Session,
     Annotation,
-    /// What a part of a span cost. No cost is kept by this version, so there are never any.
+    /// What a part of a span cost. Costs are kept by prompt and completion alone, so there are never any.
     Cost,
 }
 
@@ -47,14 +47,12 @@ pub(super) enum Meaning {
     LastRootAttribute(&'static str),
     /// `'text' in name` searches this attribute of every root span.
     Search(&'static str),
-    /// Always zero: nothing costs anything yet.
-    Zero,
     NoNumber,
     NoText,
     NoTruth,
 }
 
-use Meaning::{LastRootAttribute, NoNumber, NoText, NoTruth, Number, RootAttribute, Search, Text, Time, Zero};
+use Meaning::{LastRootAttribute, NoNumber, NoText, NoTruth, Number, RootAttribute, Search, Text, Time};
 
 /// The names of the subject of a filter. Of a span, every other name is an attribute.
 pub(super) const SPAN: &[(&str, Meaning)] = &[
@@ -81,9 +79,9 @@ pub(super) const SPAN: &[(&str, Meaning)] = &[
     ("cumulative_llm_token_count_completion", Number(NumberField::SubtreeCompletionTokens)),
     ("cumulative_llm_token_count_total", Number(NumberField::SubtreeTotalTokens)),
     ("cumulative_error_count", Number(NumberField::SubtreeErrors)),
-    ("total_cost", Zero),
-    ("prompt_cost", Zero),
-    ("completion_cost", Zero),
+    ("total_cost", Number(NumberField::TotalCost)),
+    ("prompt_cost", Number(NumberField::PromptCost)),
+    ("completion_cost", Number(NumberField::CompletionCost)),
 ];
 
 const TRACE: &[(&str, Meaning)] = &[
@@ -100,9 +98,9 @@ const TRACE: &[(&str, Meaning)] = &[
     ("token_count_prompt", Number(NumberField::SumPromptTokens)),
     ("token_count_completion", Number(NumberField::SumCompletionTokens)),
     ("token_count_total", Number(NumberField::SumTotalTokens)),
-    ("total_cost", Zero),
-    ("prompt_cost", Zero),
-    ("completion_cost", Zero),
+    ("total_cost", Number(NumberField::TotalCost)),
+    ("prompt_cost", Number(NumberField::PromptCost)),
+    ("completion_cost", Number(NumberField::CompletionCost)),
     ("user.id", RootAttribute("user.id")),
 ];
 
@@ -122,9 +120,9 @@ const SESSION: &[(&str, Meaning)] = &[
     ("token_count_prompt", Number(NumberField::SumPromptTokens)),
     ("token_count_completion", Number(NumberField::SumCompletionTokens)),
     ("token_count_total", Number(NumberField::SumTotalTokens)),
-    ("total_cost", Zero),
-    ("prompt_cost", Zero),
-    ("completion_cost", Zero),
+    ("total_cost", Number(NumberField::TotalCost)),
+    ("prompt_cost", Number(NumberField::PromptCost)),
+    ("completion_cost", Number(NumberField::CompletionCost)),
     ("user.id", RootAttribute("user.id")),
 ];
 

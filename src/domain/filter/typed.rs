@@ -309,6 +309,12 @@ pub enum NumberField {
     SumCompletionTokens,
     /// Tokens of a trace or a session.
     SumTotalTokens,
+    /// What the prompts cost, in US dollars; zero where nothing is priced.
+    PromptCost,
+    /// What the completions cost, in US dollars.
+    CompletionCost,
+    /// Both.
+    TotalCost,
     /// Failed spans of a trace.
     ErrorCount,
     /// Spans of a trace.

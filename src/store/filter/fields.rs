@@ -110,6 +110,12 @@ impl Writer {
             }
             NumberField::TotalTokensOrZero => both_tokens(alias),
             NumberField::SumTotalTokens => format!("{alias}.prompt_tokens + {alias}.completion_tokens"),
+            NumberField::PromptCost => return self.push(format!("COALESCE({alias}.prompt_cost, 0)")),
+            NumberField::CompletionCost => return self.push(format!("COALESCE({alias}.completion_cost, 0)")),
+            NumberField::TotalCost => {
+                let sum = format!("(COALESCE({alias}.prompt_cost, 0) + COALESCE({alias}.completion_cost, 0))");
+                return self.push(sum);
+            }
             NumberField::ErrorCount => format!("{alias}.error_count"),
             NumberField::SpanCount => format!("{alias}.span_count"),
             NumberField::SubtreePromptTokens => subtree(alias, "SUM(COALESCE(u.prompt_tokens, 0))"),

@@ -145,6 +145,12 @@ fn spans(rng: &mut StdRng) -> Vec<NewSpan> {
     spans
 }
 
+/// What the span at a place costs: nothing, or quarters, whose sums are exact.
+fn cost_of(at: usize) -> Cost {
+    let quarters = |n: usize| (n > 0).then(|| 0.25 * f64::from(u8::try_from(n).unwrap()));
+    Cost { model_id: None, prompt: quarters(at % 3), completion: quarters(at % 4) }
+}
+
 /// Fills a database and returns what is in it.
 async fn world(db: &Db) -> World {
     let mut rng = StdRng::seed_from_u64(7);
@@ -164,7 +170,7 @@ async fn world(db: &Db) -> World {
     let mut tx = db.begin().await.unwrap();
     let rows = stored.iter().enumerate();
     let rows: Vec<Row<'_>> = rows
-        .map(|(at, span)| Row { id: i64::try_from(at).unwrap() + 1, project_id: PROJECT, span, cost: Cost::default() })
+        .map(|(at, span)| Row { id: i64::try_from(at).unwrap() + 1, project_id: PROJECT, span, cost: cost_of(at) })
         .collect();
     let mut world = World::default();
     for (Row { id, .. }, span) in rows.iter().zip(&new) {
@@ -181,6 +187,10 @@ async fn world(db: &Db) -> World {
             end: span.end.0,
             prompt: span.tokens.prompt,
             completion: span.tokens.completion,
+            cost: {
+                let cost = cost_of(usize::try_from(*id).unwrap() - 1);
+                (cost.prompt.unwrap_or(0.0), cost.completion.unwrap_or(0.0))
+            },
             attributes: serde_json::from_str(&span.attributes).unwrap(),
         });
     }
@@ -188,13 +198,13 @@ async fn world(db: &Db) -> World {
     world.traces = groups(
         &mut tx,
         "SELECT id, encode_hex, project_session_id, start_time_unix_nano, end_time_unix_nano, span_count, error_count,
-             prompt_tokens, completion_tokens FROM traces ORDER BY id",
+             prompt_tokens, completion_tokens, prompt_cost, completion_cost FROM traces ORDER BY id",
     )
     .await;
     world.sessions = groups(
         &mut tx,
         "SELECT id, session_id, NULL, start_time_unix_nano, end_time_unix_nano, span_count, error_count,
-             prompt_tokens, completion_tokens FROM project_sessions ORDER BY id",
+             prompt_tokens, completion_tokens, prompt_cost, completion_cost FROM project_sessions ORDER BY id",
     )
     .await;
     annotate(&mut tx, &mut world, &mut rng).await;
@@ -203,7 +213,7 @@ async fn world(db: &Db) -> World {
 }
 
 async fn groups(tx: &mut Tx, text: &str) -> Vec<GroupRow> {
-    type Columns = (i64, String, Option<i64>, i64, i64, i64, i64, i64, i64);
+    type Columns = (i64, String, Option<i64>, i64, i64, i64, i64, i64, i64, f64, f64);
     let hex = match tx {
         Tx::Sqlite(_) => "lower(hex(trace_id))",
         Tx::Postgres(_) => "encode(trace_id, 'hex')",
@@ -215,7 +225,7 @@ async fn groups(tx: &mut Tx, text: &str) -> Vec<GroupRow> {
             .await
     })
     .unwrap();
-    let row = |(id, name, session, start, end, spans, errors, prompt, completion)| GroupRow {
+    let row = |(id, name, session, start, end, spans, errors, prompt, completion, of_prompt, of_completion)| GroupRow {
         id,
         name,
         session,
@@ -225,6 +235,7 @@ async fn groups(tx: &mut Tx, text: &str) -> Vec<GroupRow> {
         errors,
         prompt,
         completion,
+        cost: (of_prompt, of_completion),
     };
     rows.into_iter().map(row).collect()
 }

@@ -298,6 +298,7 @@ impl Writer {
                 "cumulative_token_count.total",
                 "cumulative_error_count",
                 "total_cost",
+                "prompt_cost",
             ],
             Subject::Trace => &[
                 "latency_ms",
@@ -316,6 +317,7 @@ impl Writer {
                 "llm_span_count",
                 "token_count_completion",
                 "token_count_total",
+                "completion_cost",
             ],
         };
         self.member(
