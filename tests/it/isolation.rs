@@ -315,9 +315,9 @@ fn aimed(mutation: &str, other: &Realm) -> Option<String> {
         "deleteUserApiKey" => {
             format!("deleteUserApiKey(input: {{id: \"{}\"}}) {{ apiKeyId }}", key_node.replace("U3lzdGVt", "VXNlcl9f"))
         }
-        "patchViewer" | "createUser" | "patchUser" | "deleteUsers" | "endSessions" => return None,
-        // Prices are of no project: who is bound changes none (`costs`).
-        "createModel" | "updateModel" | "deleteModel" => return None,
+        // Accounts and prices are of no project: who is bound changes none.
+        "patchViewer" | "createUser" | "patchUser" | "deleteUsers" | "endSessions" | "createModel" | "updateModel"
+        | "deleteModel" => return None,
         _ => panic!("{mutation}: how is it aimed at what is of another project?"),
     })
 }
