@@ -318,7 +318,7 @@ impl App {
             async move { jobs::access_log::run(&db, &clock, retention).await }
         });
         jobs::costs::start(&services, &tracker, &stop);
-        own_telemetry::watch_storage(&services, &tracker, &stop).await?;
+        own_telemetry::watch_storage(config, &services, &tracker, &stop).await?;
         if services.auth_enabled() {
             jobs::alerts::start(&services, &tracker, &stop);
         }
