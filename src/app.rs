@@ -356,7 +356,7 @@ impl App {
         jobs::annotations::start(&services, &tracker, &stop);
         remove_what_is_over(&db, &clock, retention, &tracker, &stop);
         jobs::costs::start(&services, &tracker, &stop);
-        own_telemetry::watch_storage(&services, &tracker, &stop).await?;
+        own_telemetry::watch_storage(config, &services, &tracker, &stop).await?;
         if services.auth_enabled() {
             jobs::alerts::start(&services, &tracker, &stop);
         }

@@ -45,10 +45,19 @@ pub(super) fn metrics(services: &Services, db: &Db, clock: &Clock) -> Metrics {
     )
 }
 
-/// Looks at the size of the database now and then. The first look is before the first request: a full database takes
-/// nothing after a start, either.
-pub(super) async fn watch_storage(services: &Services, tracker: &TaskTracker, stop: &CancellationToken) -> Result<()> {
-    storage::look(services).await.map_err(explain)?;
+/// Looks at the size of the database now and then, if anything follows from it or somebody may ask: on Postgres a look is
+/// at every file. The first one is before the first request, since a full database takes nothing after a start, either.
+pub(super) async fn watch_storage(
+    config: &Config,
+    services: &Services,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<()> {
+    if config.database.storage_limits().capacity_bytes.is_some() {
+        storage::look(services).await.map_err(explain)?;
+    } else if !config.telemetry.enable_prometheus {
+        return Ok(());
+    }
     let watched = services.clone();
     jobs::every(tracker, stop, "storage", storage::INTERVAL, move || {
         let services = watched.clone();

@@ -28,6 +28,7 @@ both_engines! {
         app.anonymous().get("/v1/projects").await.expect(401);
         app.anonymous().get("/some/page").await;
 
+        app.app.look_at_storage().await.unwrap();
         let answer = numbers.get("/metrics").await.expect(200);
         assert!(answer.header("content-type").starts_with("application/openmetrics-text; version=1.0.0"));
         let text = answer.text();
