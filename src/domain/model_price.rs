@@ -7,10 +7,10 @@
 use std::{
     cmp::Reverse,
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::{
     cost::{Cost, PricedTokens, Side, TokenUse},
@@ -72,7 +72,10 @@ pub struct NewModel {
 
 /// Compiles a pattern, bounded in size; matching it takes time in proportion to the name, whatever it says.
 pub fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern).size_limit(MAX_PATTERN_SIZE).dfa_size_limit(MAX_PATTERN_SIZE).build().map_err(|error| {
+    // Names of models are ASCII: the tables of Unicode would make each of a hundred patterns many times as large.
+    let mut builder = RegexBuilder::new(pattern);
+    builder.unicode(false).size_limit(MAX_PATTERN_SIZE).dfa_size_limit(MAX_PATTERN_SIZE);
+    builder.build().map_err(|error| {
         let text = error.to_string();
         // The library shows the place in several lines; the last one says what is wrong.
         let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
@@ -130,7 +133,8 @@ fn specificity(pattern: &str) -> (usize, usize, Reverse<usize>) {
 #[derive(Debug)]
 struct Entry {
     model: Model,
-    pattern: Regex,
+    /// Compiled when the first call of a model comes: a server without any keeps none of them.
+    pattern: OnceLock<Option<Regex>>,
 }
 
 /// Every model with its pattern compiled, in the order in which they win.
@@ -153,8 +157,8 @@ impl PriceTable {
     /// Makes the table. A pattern that does not compile any more, as by another version, fits nothing.
     #[must_use]
     pub fn new(models: Vec<Model>, revision: i64) -> Self {
-        let compiled = |model: Model| compile(&model.name_pattern).ok().map(|pattern| Entry { model, pattern });
-        let mut entries: Vec<Entry> = models.into_iter().filter_map(compiled).collect();
+        let mut entries: Vec<Entry> =
+            models.into_iter().map(|model| Entry { model, pattern: OnceLock::new() }).collect();
         entries.sort_by_cached_key(|Entry { model, .. }| {
             let key = (!model.is_built_in, specificity(&model.name_pattern), model.start_time.map(|at| at.0), model.id);
             Reverse(key)
@@ -179,7 +183,11 @@ impl PriceTable {
     }
 
     fn find(&self, name: &str, provider: Option<&str>) -> Candidates {
-        let fits = |at: &usize| self.entries[*at].pattern.is_match(name);
+        let fits = |at: &usize| {
+            let Entry { model, pattern } = &self.entries[*at];
+            let pattern = pattern.get_or_init(|| compile(&model.name_pattern).ok());
+            pattern.as_ref().is_some_and(|pattern| pattern.is_match(name.as_bytes()))
+        };
         let mut found: Vec<usize> = (0..self.entries.len()).filter(fits).collect();
         // Stable: within each group the order is that of the table.
         found.sort_by_key(|at| {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{cx::Cx, projects, removal};
 use crate::{
     domain::{
+        filter::Filter,
         id::{GlobalId, ProjectSessionId},
         page::{Page, PageRequest},
         project::ProjectRef,
@@ -27,12 +28,13 @@ pub type ListSort = store::project_sessions::SessionSort;
 pub async fn list(
     cx: &Cx<TracesRead>,
     project: &ProjectRef,
+    filter: Option<&Filter>,
     sort: ListSort,
     page: PageRequest,
 ) -> Result<Page<ProjectSession>> {
     let project = projects::find(cx, project).await?;
     let mut reader = cx.read().await?;
-    store::project_sessions::list(reader.conn(), &cx.projects(), project.id, sort, page).await
+    store::project_sessions::list(reader.conn(), &cx.projects(), project.id, filter, sort, page).await
 }
 
 /// Returns a session; of several with the same name, the one that was first seen last.

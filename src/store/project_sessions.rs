@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use sqlx::{Database, QueryBuilder};
 
-use super::{direction, from_cursor, push_in, push_projects};
+use super::{direction, filter as language, from_cursor, push_in, push_projects};
 use crate::{
     db::{Conn, on},
     domain::{
+        filter::Filter,
         id::{ProjectId, ProjectSessionId, TraceId, TraceRowId},
         page::{Cursor, Page, PageRequest},
         project::Projects,
@@ -74,6 +75,7 @@ pub async fn list(
     conn: Conn<'_>,
     access: &Projects,
     project: ProjectId,
+    filter: Option<&Filter>,
     sort: SessionSort,
     page: PageRequest,
 ) -> Result<Page<ProjectSession>> {
@@ -86,6 +88,9 @@ pub async fn list(
         let mut query = QueryBuilder::new(SELECT);
         query.push("(SELECT * FROM project_sessions WHERE project_id = ").push_bind(project.0);
         push_projects(&mut query, "project_id", access);
+        if let Some(expression) = filter {
+            language::push(&mut query, expression);
+        }
         if let Some(from) = page.from {
             query.push(" AND (").push(key).push(", id)").push(from_cursor(page.order));
             query.push("(").push_bind(from.key).push(", ").push_bind(from.id).push(")");

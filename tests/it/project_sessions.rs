@@ -39,6 +39,16 @@ both_engines! {
         let next = answer["next_cursor"].as_str().unwrap();
         assert_eq!(names(&admin, &format!("/v1/projects/p/sessions?cursor={next}")).await, ["b"]);
         assert_eq!(names(&admin, "/v1/projects/p/sessions?order=desc&limit=5000&filter=").await, ["b", "a"]);
+        let by = |filter: &str| {
+            let filter = percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC);
+            format!("/v1/projects/p/sessions?filter={filter}")
+        };
+        let filtered = async |filter: &str| names(&admin, &by(filter)).await;
+        assert_eq!(filtered("num_traces > 1").await, ["a"]);
+        assert_eq!(filtered("session_id == 'b' or num_traces > 5").await, ["b"]);
+        assert_eq!(filtered("session_id in ['b', 'a'] and total_cost == 0").await, ["a", "b"]);
+        let refused = admin.get(&by("num_traces >")).await.expect(422).detail();
+        assert!(refused.contains("num_traces >"), "{refused}");
     }
 
     async fn what_is_not_there_or_not_meant_is_told_as_the_peer_tells_it(engine) {
@@ -50,7 +60,6 @@ both_engines! {
             ("/v1/projects/none/sessions".to_owned(), 404, "Project with name none not found".to_owned()),
             ("/v1/projects/p/sessions?limit=0".to_owned(), 422, "Input should be between 1 and 1000".to_owned()),
             ("/v1/projects/p/sessions?cursor=x".to_owned(), 422, "Invalid cursor".to_owned()),
-            ("/v1/projects/p/sessions?filter=x".to_owned(), 422, "Filter expressions are not supported by this version".to_owned()),
             ("/v1/sessions/zz".to_owned(), 404, "Session with session_id zz not found".to_owned()),
             (format!("/v1/sessions/{gone}"), 404, format!("Session with ID {gone} not found")),
         ] {

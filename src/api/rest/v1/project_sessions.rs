@@ -17,15 +17,16 @@ use crate::{
         },
     },
     domain::{
+        filter::Subject,
         id::{GlobalId, ProjectSessionId},
         page::Order,
         project::ProjectRef,
         project_session::{ProjectSession, SessionRef, SessionTrace},
         scope::{TracesRead, TracesWrite},
     },
-    error::Error,
     service::{
         cx::Cx,
+        filters,
         project_sessions::{self, ListSort},
     },
 };
@@ -121,7 +122,7 @@ pub struct ListSessionsQuery {
     /// Direction.
     #[param(inline)]
     order: Option<SessionOrderParam>,
-    /// A filter expression; not supported by this version.
+    /// What must hold for a session, in the language of filters: `num_traces > 1 and total_cost > 0.5`.
     filter: Option<String>,
 }
 
@@ -136,16 +137,14 @@ async fn list_project_sessions(
     Path(project): Path<String>,
     Query(query): Query<ListSessionsQuery>,
 ) -> Answer<axum::Json<ListBody<SessionData>>> {
-    if query.filter.as_deref().is_some_and(|text| !text.is_empty()) {
-        return Err(Error::invalid("filter", "Filter expressions are not supported by this version").into());
-    }
+    let filter = filters::parse("filter", query.filter.as_deref(), Subject::Session)?;
     let order = match query.order.unwrap_or_default() {
         SessionOrderParam::Asc => Order::Asc,
         SessionOrderParam::Desc => Order::Desc,
     };
     let limit = query.limit.map(|limit| limit.min(page::MAX_LIMIT.into()));
     let page = page::request(query.cursor.as_deref(), limit, page::MAX_LIMIT, order)?;
-    let page = project_sessions::list(&cx, &ProjectRef::parse(&project), ListSort::Id, page).await?;
+    let page = project_sessions::list(&cx, &ProjectRef::parse(&project), filter.as_ref(), ListSort::Id, page).await?;
     let ids: Vec<ProjectSessionId> = page.items.iter().map(|session| session.id).collect();
     let mut traces = project_sessions::traces_of(&cx, &ids).await?;
     Ok(axum::Json(page.map(|session| SessionData::new(session, &mut traces)).into()))

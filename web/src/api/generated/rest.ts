@@ -6046,7 +6046,7 @@ export interface operations {
                 limit?: number;
                 /** @description Direction. */
                 order?: "asc" | "desc";
-                /** @description A filter expression; not supported by this version. */
+                /** @description What must hold for a session, in the language of filters: `num_traces > 1 and total_cost > 0.5`. */
                 filter?: string;
             };
             header?: never;
