@@ -1,7 +1,7 @@
 //! The filter language: conditions on spans, traces and sessions as people write them.
 //!
 //! The language is the part of Python's expressions that the wire protocol's clients send. A text goes through three
-//! steps, each pure: [`lexer`] to tokens, [`parser`] to a tree, [`check`] to a [`Filter`] in which every name and type is
+//! steps, each pure: `lexer` to tokens, `parser` to a tree, `check` to a [`Filter`] in which every name and type is
 //! known. What a filter means is written down in `docs/filtering.md`; `store::filter` makes SQL of it.
 //!
 //! Everything is bounded: bytes, words, depth, loops, attributes. No text makes it panic.
