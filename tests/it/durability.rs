@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use prost::Message as _;
@@ -21,6 +21,8 @@ use crate::support::{
 const KILLS: u32 = 20;
 const SENDERS: usize = 4;
 const BATCH: u64 = 20;
+/// Spans that are acknowledged before a kill, on average.
+const ENOUGH: usize = 60;
 
 both_engines! {
     async fn every_acknowledged_span_survives_twenty_kills_and_none_is_there_twice(engine) {
@@ -39,6 +41,12 @@ both_engines! {
                 })
                 .collect();
             tokio::time::sleep(Duration::from_millis(60 + u64::from(kill) * 7)).await;
+            // On a busy machine that may be too short for anything to be lost.
+            let enough = (kill as usize + 1) * ENOUGH;
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while acknowledged.lock().unwrap().len() < enough && Instant::now() < deadline {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             process.kill();
             stop.store(true, Ordering::Relaxed);
             for sender in senders {
