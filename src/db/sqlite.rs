@@ -51,7 +51,8 @@ pub(super) async fn open(path: &Path, scratch: Option<Arc<Scratch>>, options: &O
         .synchronous(SqliteSynchronous::Full)
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(10))
+        // Of several processes that start at once on a slow disk, the last waits for all others' migrations.
+        .busy_timeout(Duration::from_secs(30))
         // A page holds several packed spans, and an entry of an index by random id dirties no more than a small one.
         .page_size(4_096)
         .pragma("temp_store", "memory")
