@@ -1,5 +1,5 @@
 //! What the key platform costs: the same request with all of it on and with all of it off, with one key and with a
-//! hundred thousand, and the verification of a key alone.
+//! hundred thousand, with metrics and without, and the verification of a key alone.
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -20,7 +20,7 @@ use crate::{
     access::{PATH, Series, series_of},
     http::{Connection, Credential, text},
     postgres::Cluster,
-    process::own_cpu,
+    process::{free_port, own_cpu},
     report::{Book, Group, Side, Target, Unit},
     settings::{Engine, Settings, SubjectKind},
     stats::{Sample, real},
@@ -76,7 +76,15 @@ pub(crate) async fn run(
     let what = format!("{USED} of {KEYS} keys, against one of two");
     enter(book, engine, &what, Target::ShareOfBare(97.0), ours, other);
 
-    for server in [many, full, bare] {
+    let counting_place = Place::fresh(root, "platform_counting", cluster).await?;
+    let port = free_port()?.to_string();
+    let counting = [on[0], ("PHOENIX_ENABLE_PROMETHEUS", "true"), ("PHOENIX_PROMETHEUS_PORT", &port)];
+    let counting = subject.start_with(&counting_place, &counting).await?;
+    let (ours, other) =
+        in_turn(settings, (&counting, &[counting.credential()?]), (&full, &[full.credential()?])).await?;
+    enter(book, engine, "metrics for Prometheus on, against off", Target::ShareOfBare(98.0), ours, other);
+
+    for server in [counting, many, full, bare] {
         server.stop(Signal::TERM).await?;
     }
     let cost = verification(&many_place, &used).await?;

@@ -1,6 +1,6 @@
 //! The numbers for Prometheus, and what they say after requests.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use phoenix_server::domain::scope::Role;
 use prost::Message as _;
@@ -96,30 +96,4 @@ async fn the_guide_lists_every_metric() {
         .filter_map(|line| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned()))
         .collect();
     assert_eq!(listed, told);
-}
-
-/// What counting costs a request: printed, not judged, since a busy machine would judge at random.
-#[tokio::test]
-#[ignore = "a measurement: run it by name"]
-async fn what_counting_costs() {
-    let with = TestApp::with(Engine::Sqlite, |config| config.telemetry.enable_prometheus = true).await;
-    let without = TestApp::new(Engine::Sqlite).await;
-    let mut times = [Vec::new(), Vec::new()];
-    for round in 0..60 {
-        for (which, app) in [&without, &with].into_iter().enumerate() {
-            let client = app.admin_secret();
-            let started = std::time::Instant::now();
-            for _ in 0..500 {
-                client.get("/v1/server").await.expect(200);
-            }
-            if round > 2 {
-                times[which].push(started.elapsed() / 500);
-            }
-        }
-    }
-    let [without, with] = times.map(|mut times: Vec<Duration>| {
-        times.sort_unstable();
-        (times[0], times[times.len() / 2])
-    });
-    println!("a request, fastest and median: {without:?} without, {with:?} with");
 }
