@@ -50,7 +50,34 @@ struct SpanRow {
     remainder: Option<Vec<u8>>,
     flat_attributes: bool,
     attributes: String,
-    packed_attributes: Option<Vec<u8>>,
+    packed_attributes: Option<Unpacked>,
+}
+
+/// Attributes that were packed. Unpacked while the row is read, out of the row itself: the next rows are on their way
+/// meanwhile.
+struct Unpacked(Option<String>);
+
+impl<DB: Database> sqlx::Type<DB> for Unpacked
+where
+    Vec<u8>: sqlx::Type<DB>,
+{
+    fn type_info() -> DB::TypeInfo {
+        <Vec<u8> as sqlx::Type<DB>>::type_info()
+    }
+
+    fn compatible(ty: &DB::TypeInfo) -> bool {
+        <Vec<u8> as sqlx::Type<DB>>::compatible(ty)
+    }
+}
+
+impl<'r, DB: Database> sqlx::Decode<'r, DB> for Unpacked
+where
+    &'r [u8]: sqlx::Decode<'r, DB>,
+{
+    fn decode(value: DB::ValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        let packed = <&[u8] as sqlx::Decode<'r, DB>>::decode(value)?;
+        Ok(Self(unpack_attributes(packed)))
+    }
 }
 
 impl From<SpanRow> for Span {
@@ -74,9 +101,9 @@ impl From<SpanRow> for Span {
             end: row.end_time_unix_nano,
             status_code: StatusCode::from_number(row.status_code.into()),
             status_message: row.status_message,
-            attributes: row.packed_attributes.map_or(row.attributes, |packed| {
+            attributes: row.packed_attributes.map_or(row.attributes, |unpacked| {
                 // A disk that gives back other bytes than it was given costs these attributes, not the page.
-                unpack_attributes(&packed).unwrap_or_else(|| {
+                unpacked.0.unwrap_or_else(|| {
                     tracing::error!(span = row.id.0, "stored attributes cannot be unpacked");
                     "{}".to_owned()
                 })
